@@ -1,0 +1,1 @@
+"""Accepting a backup and restoring it."""

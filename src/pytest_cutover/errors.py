@@ -1,0 +1,39 @@
+"""The errors a person can meet, each with what happened, where, and the way out."""
+
+from __future__ import annotations
+
+
+class CutoverError(Exception):
+    """A failure with a message for a person: what happened, where, and how to fix it."""
+
+
+class PlanError(CutoverError):
+    """One or more plans that cannot be used; holds every problem found, not only the first."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class SandboxError(CutoverError):
+    """No disposable server could be had, or it died."""
+
+
+class BackupError(CutoverError):
+    """A backup that cannot be accepted, with the cause and the remedy."""
+
+
+class QueryError(CutoverError):
+    """A statement that the database refused; `sqlstate` is the server's code, or None."""
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(message)
+
+
+class NotChecked(Exception):
+    """A criterion that could not be decided, with the reason. It is never counted as passed."""
+
+
+class NotApplicable(Exception):
+    """A criterion that has no meaning in this phase or engine, with the reason."""

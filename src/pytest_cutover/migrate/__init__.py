@@ -1,0 +1,1 @@
+"""Running the steps of a migration or a rollback: one module per runner."""

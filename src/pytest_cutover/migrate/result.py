@@ -1,0 +1,78 @@
+"""What running the steps of a migration or a rollback gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepError:
+    """Why a step stopped: the message without row values, and where."""
+
+    message: str
+    sqlstate: str | None = None
+    file: str | None = None
+    line: int | None = None
+    statement: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.file and self.line else ""
+        code = f" (SQLSTATE {self.sqlstate})" if self.sqlstate else ""
+        statement = f"\n    {self.statement}" if self.statement else ""
+        return f"{place}{self.message}{code}{statement}"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message that a step gave: severity as the server spells it (NOTICE, WARNING), text and place."""
+
+    severity: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class StatementRun:
+    """One statement that ran: where it begins, its first words, its command tag, and how long it took."""
+
+    file: str
+    line: int
+    summary: str
+    tag: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """One step: outcome is "ok", "failed" or "not_run"; `seconds` is 0 where it did not run."""
+
+    name: str
+    outcome: str
+    seconds: float = 0.0
+    budget: float | None = None
+    error: StepError | None = None
+    statements: tuple[StatementRun, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepsRun:
+    """All steps of one migration or rollback, in order."""
+
+    steps: tuple[StepRun, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when every step ran without error."""
+        return all(step.outcome == "ok" for step in self.steps)
+
+    @property
+    def failed_step(self) -> StepRun | None:
+        """The step that stopped the run."""
+        return next((step for step in self.steps if step.outcome == "failed"), None)
+
+    @property
+    def seconds(self) -> float:
+        """How long the steps took together."""
+        return sum(step.seconds for step in self.steps)

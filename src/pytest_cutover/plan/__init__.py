@@ -1,0 +1,1 @@
+"""The plan file: what it may hold, and how it is read."""

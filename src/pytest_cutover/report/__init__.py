@@ -1,0 +1,1 @@
+"""What a run leaves behind: result.json, the report, the summary in the terminal."""

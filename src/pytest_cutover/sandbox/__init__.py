@@ -1,0 +1,1 @@
+"""Disposable database servers."""
