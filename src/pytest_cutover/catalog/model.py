@@ -1,0 +1,436 @@
+"""What a database's catalog says, without anything that two restores of one dump would not share (no oids).
+
+Every object is a frozen dataclass. `full_name` is its name as `pytest_cutover.names` spells it and its key in the
+mappings of `Catalog`. A table's name inside another object (`Column.table`) is spelled the same way. Types,
+expressions and definitions are as PostgreSQL prints them with an empty search path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from pytest_cutover.catalog.acl import Acl
+from pytest_cutover.names import format_name, quote_part
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogObject:
+    """What all objects have in common."""
+
+    KIND: ClassVar[str]
+
+    @property
+    def full_name(self) -> str:
+        """The name as plans spell it, without the kind."""
+        raise NotImplementedError
+
+    @property
+    def kind_name(self) -> str:
+        """The kind as plans spell it."""
+        return self.KIND
+
+
+@dataclass(frozen=True, slots=True)
+class InSchema(CatalogObject):
+    """An object that lies in a schema."""
+
+    schema: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        return format_name(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class OfTable(CatalogObject):
+    """An object that belongs to a table or view and whose name is unique only there."""
+
+    table: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.table}.{quote_part(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema(CatalogObject):
+    """A schema; the system's own are left out."""
+
+    KIND = "schema"
+
+    name: str
+    owner: str
+    acl: Acl = ()
+    comment: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        return quote_part(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(InSchema):
+    """A table: `kind` is table, partitioned or foreign; `persistence` permanent or unlogged."""
+
+    KIND = "table"
+
+    kind: str
+    persistence: str
+    owner: str
+    rls_enabled: bool = False
+    rls_forced: bool = False
+    inherits: tuple[str, ...] = ()
+    partition_of: str | None = None
+    partition_bound: str | None = None
+    partition_key: str | None = None
+    of_type: str | None = None
+    options: tuple[str, ...] = ()
+    access_method: str | None = None
+    tablespace: str | None = None
+    replica_identity: str = "default"
+    server: str | None = None
+    server_options: tuple[str, ...] = ()
+    acl: Acl = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column(OfTable):
+    """A column. `position` counts the living columns from 1.
+
+    `collation`, `storage`, `compression`, `statistics` are None where they are the type's or the server's default;
+    `identity` is "always" or "by default"; `generated` is "stored" or "virtual", its expression then in `default`.
+    """
+
+    KIND = "column"
+
+    position: int
+    type: str
+    nullable: bool = True
+    default: str | None = None
+    identity: str | None = None
+    generated: str | None = None
+    collation: str | None = None
+    storage: str | None = None
+    compression: str | None = None
+    statistics: int | None = None
+    options: tuple[str, ...] = ()
+    server_options: tuple[str, ...] = ()
+    acl: Acl = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint(OfTable):
+    """A constraint of a table. `definition` is PostgreSQL's, without a closing NOT VALID: `validated` says that.
+
+    `type` is primary_key, unique, foreign_key, check, exclusion, not_null or trigger. `references` is the other table
+    of a foreign key. `suspended` names the tables where the triggers that enforce it do not fire as they should.
+    `parent` is the constraint of the partitioned table that this one was made for.
+    """
+
+    KIND = "constraint"
+
+    type: str
+    definition: str
+    validated: bool = True
+    deferrable: bool = False
+    deferred: bool = False
+    columns: tuple[str, ...] = ()
+    references: str | None = None
+    references_columns: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
+    parent: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Index(InSchema):
+    """An index. `columns` are its keys (an expression where it is none), `constraint` the one that it serves."""
+
+    KIND = "index"
+
+    table: str
+    definition: str
+    method: str
+    columns: tuple[str, ...]
+    included: tuple[str, ...] = ()
+    predicate: str | None = None
+    unique: bool = False
+    primary: bool = False
+    valid: bool = True
+    ready: bool = True
+    clustered: bool = False
+    replica_identity: bool = False
+    tablespace: str | None = None
+    statistics: tuple[str, ...] = ()
+    constraint: str | None = None
+    parent: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(InSchema):
+    """A sequence. `last_value` and `is_called` are its position, None where it may not be read."""
+
+    KIND = "sequence"
+
+    type: str
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int
+    cycle: bool
+    persistence: str
+    owner: str
+    owned_by: str | None = None
+    identity: bool = False
+    last_value: int | None = None
+    is_called: bool | None = None
+    acl: Acl = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View(InSchema):
+    """A view or materialized view with its columns; `populated` has a meaning only for the latter."""
+
+    KIND = "view"
+
+    materialized: bool
+    definition: str
+    owner: str
+    columns: tuple[Column, ...] = ()
+    populated: bool = True
+    options: tuple[str, ...] = ()
+    access_method: str | None = None
+    tablespace: str | None = None
+    acl: Acl = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function(CatalogObject):
+    """A function, procedure, aggregate or window function, told apart by its argument types as in `f(integer)`."""
+
+    KIND = "function"
+
+    schema: str
+    name: str
+    argument_types: str
+    kind: str
+    arguments: str
+    returns: str | None
+    language: str
+    body: str
+    volatility: str
+    owner: str
+    strict: bool = False
+    security_definer: bool = False
+    leakproof: bool = False
+    parallel: str = "unsafe"
+    cost: float = 100.0
+    rows: float = 0.0
+    support: str | None = None
+    transforms: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    acl: Acl = ()
+    comment: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        return f"{format_name(self.schema, self.name)}({self.argument_types})"
+
+    @property
+    def kind_name(self) -> str:
+        return "aggregate" if self.kind == "aggregate" else self.KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger(OfTable):
+    """A trigger of a table or view. `enabled` is enabled, disabled, replica or always."""
+
+    KIND = "trigger"
+
+    definition: str
+    enabled: str = "enabled"
+    parent: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(OfTable):
+    """A row-level security policy. `command` is ALL or one of SELECT, INSERT, UPDATE, DELETE."""
+
+    KIND = "policy"
+
+    command: str
+    roles: tuple[str, ...]
+    permissive: bool = True
+    using: str | None = None
+    check: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(OfTable):
+    """A rewrite rule, views' own left out. `enabled` as for a trigger."""
+
+    KIND = "rule"
+
+    definition: str
+    enabled: str = "enabled"
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DomainConstraint:
+    """A constraint of a domain, its definition without a closing NOT VALID."""
+
+    name: str
+    definition: str
+    validated: bool = True
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Type(InSchema):
+    """A type: `kind` is enum, domain, composite, range, base or shell. What the kind has no use for is empty."""
+
+    KIND = "type"
+
+    kind: str
+    owner: str
+    labels: tuple[str, ...] = ()
+    base: str | None = None
+    nullable: bool = True
+    default: str | None = None
+    collation: str | None = None
+    constraints: tuple[DomainConstraint, ...] = ()
+    attributes: tuple[Column, ...] = ()
+    details: tuple[str, ...] = ()
+    acl: Acl = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension(CatalogObject):
+    """An installed extension. The objects that belong to it are not in the catalog."""
+
+    KIND = "extension"
+
+    name: str
+    version: str
+    schema: str
+    owner: str
+    comment: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        return quote_part(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Other(CatalogObject):
+    """An object of a rarer kind: its attributes as pairs of a word and a value, None where it has none.
+
+    `table` is the table that it goes with, if any.
+    """
+
+    kind: str
+    name: str
+    attributes: tuple[tuple[str, str | None], ...] = ()
+    table: str | None = None
+    owner: str | None = None
+    acl: Acl = ()
+    comment: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        return self.name
+
+    @property
+    def kind_name(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All objects of a database but the system's and those of extensions, by their names.
+
+    `others` has "kind:name" as keys, all other mappings the name alone.
+    """
+
+    server_version: int
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    constraints: Mapping[str, Constraint] = field(default_factory=dict)
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+    sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    types: Mapping[str, Type] = field(default_factory=dict)
+    extensions: Mapping[str, Extension] = field(default_factory=dict)
+    others: Mapping[str, Other] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Catalog of {len(self.tables)} tables, server {self.server_version}>"
+
+    def mappings(self) -> Iterator[Mapping[str, CatalogObject]]:
+        """Each mapping of objects, in the order in which people read a schema."""
+        yield from (
+            self.schemas, self.extensions, self.types, self.tables, self.columns, self.constraints, self.indexes,
+            self.sequences, self.views, self.functions, self.triggers, self.policies, self.rules, self.others,
+        )  # fmt: skip
+
+    def objects(self) -> dict[str, CatalogObject]:
+        """Every object by "kind:name"."""
+        return {f"{each.kind_name}:{each.full_name}": each for one in self.mappings() for each in one.values()}
+
+    def columns_of(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table or view in their order; empty where there is no such table."""
+        if table in self.views:
+            return self.views[table].columns
+        return self._columns_by_table.get(table, ())
+
+    def primary_key(self, table: str) -> tuple[str, ...]:
+        """The columns of the table's primary key in the key's order; empty when it has none."""
+        return self._primary_keys.get(table, ())
+
+    def to_json(self) -> dict[str, Any]:
+        """The catalog as plain lists, dictionaries and values."""
+        from pytest_cutover.catalog.document import to_document
+
+        return to_document(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Catalog:
+        """The catalog that `to_json` wrote.
+
+        Raises:
+            CutoverError: the document is of another format.
+        """
+        from pytest_cutover.catalog.document import from_document
+
+        return from_document(document)
+
+    @cached_property
+    def _columns_by_table(self) -> dict[str, tuple[Column, ...]]:
+        grouped: dict[str, list[Column]] = {}
+        for column in self.columns.values():
+            grouped.setdefault(column.table, []).append(column)
+        return {table: tuple(sorted(found, key=lambda each: each.position)) for table, found in grouped.items()}
+
+    @cached_property
+    def _primary_keys(self) -> dict[str, tuple[str, ...]]:
+        return {each.table: each.columns for each in self.constraints.values() if each.type == "primary_key"}

@@ -1,0 +1,282 @@
+"""One query per kind of object. All run in one snapshot with an empty search path.
+
+Oids lead from one result to another while the catalog is built; they never leave it. `version` is the server's
+`server_version_num`; columns that an older server lacks are asked for as what that server does.
+"""
+
+from __future__ import annotations
+
+_SCHEMAS = "SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+
+
+def _own(catalog: str, oid: str) -> str:
+    """The condition that an extension does not own the object."""
+    return (
+        f"NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid}"
+        " AND e.objsubid = 0 AND e.deptype = 'e')"
+    )
+
+
+def _comment(catalog: str, oid: str, part: str = "0") -> str:
+    """The join that brings an object's comment as `d.description`."""
+    return (
+        f"LEFT JOIN pg_description d ON d.objoid = {oid} AND d.classoid = '{catalog}'::regclass"
+        f" AND d.objsubid = {part}"
+    )
+
+
+_RELATIONS = f"SELECT c.oid FROM pg_class c WHERE c.relnamespace IN ({_SCHEMAS}) AND {_own('pg_class', 'c.oid')}"
+
+SCHEMAS = f"""
+SELECT n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner,
+       coalesce(n.nspacl, acldefault('n', n.nspowner))::text[] AS acl, d.description AS comment
+FROM pg_namespace n {_comment("pg_namespace", "n.oid")}
+WHERE n.oid IN ({_SCHEMAS}) AND {_own("pg_namespace", "n.oid")}
+ORDER BY n.nspname
+"""
+
+RELATIONS = f"""
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
+       pg_get_userbyid(c.relowner) AS owner, coalesce(c.relacl, acldefault('r', c.relowner))::text[] AS acl,
+       c.relrowsecurity AS rls_enabled, c.relforcerowsecurity AS rls_forced, c.relispopulated AS populated,
+       c.relispartition AS is_partition, c.relreplident AS replica_identity,
+       c.reloptions AS options, t.reloptions AS toast_options, am.amname AS access_method, s.spcname AS tablespace,
+       CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
+       CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
+       CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type,
+       (SELECT array_agg(ARRAY[pn.nspname::text, pc.relname::text] ORDER BY i.inhseqno)
+        FROM pg_inherits i JOIN pg_class pc ON pc.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+        WHERE i.inhrelid = c.oid) AS parents,
+       fs.srvname AS server, ft.ftoptions AS server_options, d.description AS comment
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+LEFT JOIN pg_am am ON am.oid = c.relam
+LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid
+LEFT JOIN pg_foreign_server fs ON fs.oid = ft.ftserver
+{_comment("pg_class", "c.oid")}
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.oid IN ({_RELATIONS})
+ORDER BY n.nspname, c.relname
+"""
+
+
+def columns(version: int) -> str:
+    """Living columns of tables, views and composite types, in their order."""
+    compression = "nullif(a.attcompression, '')" if version >= 140000 else "NULL"
+    # Before 17 the default is -1, since then NULL.
+    return f"""
+SELECT a.attrelid AS relation, a.attname AS name, a.attnum AS number, format_type(a.atttypid, a.atttypmod) AS type,
+       a.attnotnull AS not_null, pg_get_expr(ad.adbin, ad.adrelid) AS default, nullif(a.attidentity, '') AS identity,
+       nullif(a.attgenerated, '') AS generated,
+       CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN a.attcollation::regcollation::text END AS collation,
+       CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage END AS storage, {compression} AS compression,
+       nullif(a.attstattarget, -1) AS statistics, a.attoptions AS options, a.attfdwoptions AS server_options,
+       a.attacl::text[] AS acl, d.description AS comment
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
+{_comment("pg_class", "a.attrelid", "a.attnum")}
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND c.oid IN ({_RELATIONS})
+ORDER BY a.attrelid, a.attnum
+"""
+
+
+CONSTRAINTS = f"""
+SELECT con.oid, con.conrelid AS relation, con.conname AS name, con.contype AS type,
+       pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated, con.condeferrable AS deferrable,
+       con.condeferred AS deferred, con.conkey AS key, rn.nspname AS references_schema, rc.relname AS references_name,
+       (SELECT array_agg(ra.attname::text ORDER BY k.position)
+        FROM unnest(con.confkey) WITH ORDINALITY k (number, position)
+        JOIN pg_attribute ra ON ra.attrelid = con.confrelid AND ra.attnum = k.number) AS references_columns,
+       con.conindid AS index, con.conparentid AS parent, f.suspended, d.description AS comment
+FROM pg_constraint con
+LEFT JOIN pg_class rc ON rc.oid = con.confrelid
+LEFT JOIN pg_namespace rn ON rn.oid = rc.relnamespace
+LEFT JOIN (
+  SELECT g.tgconstraint, array_agg(DISTINCT ARRAY[gn.nspname::text, gc.relname::text, g.tgenabled::text]) AS suspended
+  FROM pg_trigger g JOIN pg_class gc ON gc.oid = g.tgrelid JOIN pg_namespace gn ON gn.oid = gc.relnamespace
+  WHERE g.tgisinternal AND g.tgconstraint <> 0 AND g.tgenabled <> 'O'
+  GROUP BY g.tgconstraint
+) f ON f.tgconstraint = con.oid
+{_comment("pg_constraint", "con.oid")}
+WHERE con.conrelid IN ({_RELATIONS})
+ORDER BY con.conrelid, con.conname
+"""
+
+INDEXES = f"""
+SELECT i.indexrelid AS oid, i.indrelid AS relation, n.nspname AS schema, c.relname AS name, am.amname AS method,
+       pg_get_indexdef(i.indexrelid) AS definition, i.indisunique AS unique, i.indisprimary AS primary,
+       i.indisvalid AS valid, i.indisready AS ready, i.indisclustered AS clustered,
+       i.indisreplident AS replica_identity, i.indnkeyatts AS keys, i.indkey::text AS columns,
+       CASE WHEN i.indexprs IS NOT NULL
+            THEN ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k)
+       END AS expressions,
+       CASE WHEN i.indpred IS NOT NULL THEN pg_get_expr(i.indpred, i.indrelid) END AS predicate,
+       s.spcname AS tablespace,
+       (SELECT array_agg(a.attname || ' ' || a.attstattarget ORDER BY a.attnum)
+        FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics,
+       p.inhparent AS parent, d.description AS comment
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_am am ON am.oid = c.relam
+LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+LEFT JOIN pg_inherits p ON p.inhrelid = i.indexrelid
+{_comment("pg_class", "i.indexrelid")}
+WHERE i.indrelid IN ({_RELATIONS})
+ORDER BY n.nspname, c.relname
+"""
+
+
+def sequences(version: int) -> str:
+    """Sequences with parameters and position; before 18 the position of one never called is asked for later."""
+    data = "LEFT JOIN LATERAL pg_get_sequence_data(s.seqrelid) v ON true" if version >= 180000 else ""
+    last_value, is_called = (
+        ("v.last_value", "v.is_called")
+        if version >= 180000
+        else (
+            "CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT, USAGE') THEN pg_sequence_last_value(s.seqrelid) END",
+            "NULL::boolean",
+        )
+    )
+    return f"""
+SELECT c.oid, n.nspname AS schema, c.relname AS name, format_type(s.seqtypid, NULL) AS type, s.seqstart AS start,
+       s.seqincrement AS increment, s.seqmin AS minimum, s.seqmax AS maximum, s.seqcache AS cache, s.seqcycle AS cycle,
+       c.relpersistence AS persistence, pg_get_userbyid(c.relowner) AS owner,
+       coalesce(c.relacl, acldefault('s', c.relowner))::text[] AS acl, o.refobjid AS relation,
+       o.refobjsubid AS number, o.deptype AS dependency, {last_value} AS last_value, {is_called} AS is_called,
+       has_sequence_privilege(s.seqrelid, 'SELECT') AS readable, d.description AS comment
+FROM pg_sequence s
+JOIN pg_class c ON c.oid = s.seqrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.objsubid = 0
+      AND o.refclassid = 'pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
+{data}
+{_comment("pg_class", "c.oid")}
+WHERE s.seqrelid IN ({_RELATIONS})
+ORDER BY n.nspname, c.relname
+"""
+
+
+def functions(version: int) -> str:
+    """Functions, procedures, aggregates and window functions."""
+    body = "pg_get_function_sqlbody(p.oid)" if version >= 140000 else "NULL"
+    return f"""
+SELECT n.nspname AS schema, p.proname AS name, oidvectortypes(p.proargtypes) AS argument_types, p.prokind AS kind,
+       pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS returns, l.lanname AS language,
+       coalesce({body}, p.prosrc) AS body, p.probin AS library, p.provolatile AS volatility, p.proisstrict AS strict,
+       p.prosecdef AS security_definer, p.proleakproof AS leakproof, p.proparallel AS parallel, p.procost AS cost,
+       p.prorows AS rows, CASE WHEN p.prosupport <> 0 THEN p.prosupport::text END AS support,
+       (SELECT array_agg(format_type(x, NULL)) FROM unnest(p.protrftypes) x) AS transforms, p.proconfig AS settings,
+       pg_get_userbyid(p.proowner) AS owner, coalesce(p.proacl, acldefault('f', p.proowner))::text[] AS acl,
+       CASE WHEN p.prokind = 'a' THEN (
+         SELECT concat_ws(', ', 'kind ' || g.aggkind::text, 'state function ' || g.aggtransfn::text,
+           'state type ' || format_type(g.aggtranstype, NULL), 'state size ' || g.aggtransspace::text,
+           'final function ' || nullif(g.aggfinalfn::text, '-'), 'final extra ' || g.aggfinalextra::text,
+           'final modifies ' || g.aggfinalmodify::text, 'combine ' || nullif(g.aggcombinefn::text, '-'),
+           'serialise ' || nullif(g.aggserialfn::text, '-'), 'deserialise ' || nullif(g.aggdeserialfn::text, '-'),
+           'moving state function ' || nullif(g.aggmtransfn::text, '-'),
+           'moving inverse ' || nullif(g.aggminvtransfn::text, '-'),
+           'moving state type ' || format_type(nullif(g.aggmtranstype, 0), NULL),
+           'moving state size ' || g.aggmtransspace::text, 'moving final ' || nullif(g.aggmfinalfn::text, '-'),
+           'moving final extra ' || g.aggmfinalextra::text, 'moving final modifies ' || g.aggmfinalmodify::text,
+           'sort operator ' || nullif(g.aggsortop, 0)::regoperator::text, 'initial ' || g.agginitval::text,
+           'moving initial ' || g.aggminitval::text)
+         FROM pg_aggregate g WHERE g.aggfnoid = p.oid) END AS aggregate,
+       -- Where a type of public hides a built-in one, its schema is what tells two functions apart.
+       (SELECT array_agg(h.typname::text) FROM pg_type h JOIN pg_type b ON b.typname = h.typname
+        WHERE h.typnamespace = 'public'::regnamespace AND b.typnamespace = 'pg_catalog'::regnamespace) AS hidden,
+       d.description AS comment
+FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_language l ON l.oid = p.prolang
+{_comment("pg_proc", "p.oid")}
+WHERE p.pronamespace IN ({_SCHEMAS}) AND {_own("pg_proc", "p.oid")}
+ORDER BY n.nspname, p.proname, 3
+"""
+
+
+TRIGGERS = f"""
+SELECT g.tgrelid AS relation, g.tgname AS name, pg_get_triggerdef(g.oid) AS definition, g.tgenabled AS enabled,
+       pn.nspname AS parent_schema, pc.relname AS parent_table, p.tgname AS parent_name, d.description AS comment
+FROM pg_trigger g
+LEFT JOIN pg_trigger p ON p.oid = g.tgparentid
+LEFT JOIN pg_class pc ON pc.oid = p.tgrelid
+LEFT JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+{_comment("pg_trigger", "g.oid")}
+WHERE (NOT g.tgisinternal OR (p.oid IS NOT NULL AND NOT p.tgisinternal)) AND g.tgrelid IN ({_RELATIONS})
+ORDER BY g.tgrelid, g.tgname
+"""
+
+POLICIES = f"""
+SELECT p.polrelid AS relation, p.polname AS name, p.polcmd AS command, p.polpermissive AS permissive,
+       ARRAY(SELECT CASE WHEN r = 0 THEN 'public' ELSE pg_get_userbyid(r)::text END
+             FROM unnest(p.polroles) r ORDER BY 1) AS roles,
+       pg_get_expr(p.polqual, p.polrelid) AS using, pg_get_expr(p.polwithcheck, p.polrelid) AS check,
+       d.description AS comment
+FROM pg_policy p {_comment("pg_policy", "p.oid")}
+WHERE p.polrelid IN ({_RELATIONS})
+ORDER BY p.polrelid, p.polname
+"""
+
+RULES = f"""
+SELECT r.ev_class AS relation, r.rulename AS name, pg_get_ruledef(r.oid) AS definition, r.ev_enabled AS enabled,
+       d.description AS comment
+FROM pg_rewrite r {_comment("pg_rewrite", "r.oid")}
+WHERE r.rulename <> '_RETURN' AND r.ev_class IN ({_RELATIONS})
+ORDER BY r.ev_class, r.rulename
+"""
+
+
+def types(version: int) -> str:
+    """Types but row types of tables, array types and multiranges, which go with another type."""
+    multirange = "format_type(g.rngmultitypid, NULL)" if version >= 140000 else "NULL"
+    subscript = "'subscript ' || nullif(t.typsubscript::text, '-')" if version >= 140000 else "NULL"
+    return f"""
+SELECT t.oid, n.nspname AS schema, t.typname AS name, t.typtype AS kind, t.typrelid AS relation,
+       pg_get_userbyid(t.typowner) AS owner, coalesce(t.typacl, acldefault('T', t.typowner))::text[] AS acl,
+       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
+         AS labels,
+       CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base, t.typnotnull AS not_null,
+       t.typdefault AS default,
+       CASE WHEN t.typtype = 'd' AND t.typcollation NOT IN (0, b.typcollation)
+            THEN t.typcollation::regcollation::text END AS collation,
+       (SELECT array_agg(ARRAY[k.conname::text, pg_get_constraintdef(k.oid), k.convalidated::text,
+                               obj_description(k.oid, 'pg_constraint')] ORDER BY k.conname)
+        FROM pg_constraint k WHERE k.contypid = t.oid) AS constraints,
+       CASE t.typtype
+         WHEN 'r' THEN (
+           SELECT array_remove(ARRAY['subtype ' || format_type(g.rngsubtype, NULL), 'multirange ' || {multirange},
+             'operator class ' || qn.nspname || '.' || q.opcname, 'collation ' || nullif(g.rngcollation, 0)::regcollation::text,
+             'canonical ' || nullif(g.rngcanonical::text, '-'), 'difference ' || nullif(g.rngsubdiff::text, '-')], NULL)
+           FROM pg_range g JOIN pg_opclass q ON q.oid = g.rngsubopc JOIN pg_namespace qn ON qn.oid = q.opcnamespace
+           WHERE g.rngtypid = t.oid)
+         WHEN 'b' THEN array_remove(ARRAY['input ' || t.typinput::text, 'output ' || t.typoutput::text,
+             'receive ' || nullif(t.typreceive::text, '-'), 'send ' || nullif(t.typsend::text, '-'),
+             'modifier in ' || nullif(t.typmodin::text, '-'), 'modifier out ' || nullif(t.typmodout::text, '-'),
+             'analyse ' || nullif(t.typanalyze::text, '-'), {subscript}, 'length ' || t.typlen::text,
+             'by value ' || t.typbyval::text, 'alignment ' || t.typalign::text, 'storage ' || t.typstorage::text,
+             'category ' || t.typcategory::text, 'preferred ' || t.typispreferred::text, 'delimiter ' || t.typdelim::text,
+             'element ' || format_type(nullif(t.typelem, 0), NULL), 'collatable ' || (t.typcollation <> 0)::text], NULL)
+       END AS details,
+       d.description AS comment
+FROM pg_type t
+JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_type b ON b.oid = t.typbasetype
+LEFT JOIN pg_class c ON c.oid = t.typrelid
+{_comment("pg_type", "t.oid")}
+WHERE t.typnamespace IN ({_SCHEMAS}) AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
+  AND NOT EXISTS (SELECT FROM pg_type y WHERE y.typarray = t.oid) AND {_own("pg_type", "t.oid")}
+ORDER BY n.nspname, t.typname
+"""
+
+
+EXTENSIONS = f"""
+SELECT x.extname AS name, x.extversion AS version, n.nspname AS schema, pg_get_userbyid(x.extowner) AS owner,
+       d.description AS comment
+FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace {_comment("pg_extension", "x.oid")}
+ORDER BY x.extname
+"""
