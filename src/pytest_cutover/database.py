@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,17 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from pytest_cutover.catalog import Catalog, read_catalog
-from pytest_cutover.errors import QueryError
+from pytest_cutover.content import TableContent, table_contents
+from pytest_cutover.errors import QueryError, describe_error
+from pytest_cutover.migrate.result import StepsRun
 from pytest_cutover.names import quote_relation
 from pytest_cutover.target import Target
 
 if TYPE_CHECKING:
     import pandas
     import sqlalchemy
-
-_DATA_EXCEPTION = "22"
-"""The SQLSTATE class whose primary messages quote the offending value."""
-
 
 class Rows(NamedTuple):
     """The result of a query: column names, and the rows as tuples."""
@@ -30,24 +27,17 @@ class Rows(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def describe_error(error: psycopg.Error) -> str:
-    """The server's message without row values: no DETAIL, and no quoted value in a data exception."""
-    diagnostic = error.diag
-    message = diagnostic.message_primary or str(error).strip() or type(error).__name__
-    if (diagnostic.sqlstate or "").startswith(_DATA_EXCEPTION):
-        message = re.sub(r'(: |")".*"', r"\1…", message, flags=re.DOTALL)
-    return message
-
-
 class Database:
     """A read-only view of one database of a rehearsal.
 
-    `label` says which one it is ("before", "after", "rerun", …). `scratch` makes a copy that may be written to.
+    `label` says which one it is ("before", "after", "rerun", …). `scratch` makes a copy that may be written to. `run`
+    is what running the steps that led to it gave, None where none were run.
     """
 
     def __init__(self, target: Target, label: str, scratch: Callable[[], Target] | None = None) -> None:
         self.target = target
         self.label = label
+        self.run: StepsRun | None = None
         self._make_scratch = scratch
         self._connection: psycopg.Connection | None = None
 
@@ -97,6 +87,11 @@ class Database:
     def catalog(self) -> Catalog:
         """The schema as the catalog describes it, read once."""
         return read_catalog(self.connection)
+
+    @cached_property
+    def contents(self) -> dict[str, TableContent]:
+        """The row count and fingerprint of every table, read once."""
+        return table_contents(self.connection, self.catalog)
 
     @cached_property
     def engine(self) -> sqlalchemy.Engine:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import psycopg
+
+_DATA_EXCEPTION = "22"
+"""The SQLSTATE class whose primary messages quote the offending value."""
+
 
 class CutoverError(Exception):
     """A failure with a message for a person: what happened, where, and how to fix it."""
@@ -37,3 +44,12 @@ class NotChecked(Exception):
 
 class NotApplicable(Exception):
     """A criterion that has no meaning in this phase or engine, with the reason."""
+
+
+def describe_error(error: psycopg.Error) -> str:
+    """The server's message without row values: no DETAIL, and no quoted value in a data exception."""
+    diagnostic = error.diag
+    message = diagnostic.message_primary or str(error).strip() or type(error).__name__
+    if (diagnostic.sqlstate or "").startswith(_DATA_EXCEPTION):
+        message = re.sub(r'(: |")".*"', r"\1…", message, flags=re.DOTALL)
+    return message

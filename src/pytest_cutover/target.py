@@ -48,16 +48,20 @@ class Target:
             "PGCONNECT_TIMEOUT": "30",
         }
 
-    def connect(self, *, read_only: bool = False, autocommit: bool = True) -> psycopg.Connection:
-        """A new connection whose session settings are pinned, so that values print alike everywhere.
+    def connect(
+        self, *, read_only: bool = False, autocommit: bool = True, pinned: bool = True
+    ) -> psycopg.Connection:
+        """A new connection; `pinned` fixes the session settings on which the text of values depends.
 
         Raises:
             psycopg.OperationalError: the server cannot be reached.
         """
-        settings = (
-            "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c bytea_output=hex"
-            " -c extra_float_digits=1 -c application_name=pytest-cutover"
-        )
+        settings = "-c application_name=pytest-cutover"
+        if pinned:
+            settings += (
+                " -c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c bytea_output=hex"
+                " -c extra_float_digits=1"
+            )
         if read_only:
             settings += " -c default_transaction_read_only=on"
         conninfo = make_conninfo(

@@ -1,1 +1,27 @@
 """Running the steps of a migration or a rollback: one module per runner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_cutover.migrate.command import run_command
+from pytest_cutover.migrate.result import StepRun, StepsRun
+from pytest_cutover.migrate.sql import run_sql
+from pytest_cutover.plan.model import Step
+from pytest_cutover.target import Target
+
+__all__ = ["StepRun", "StepsRun", "run_steps"]
+
+
+def run_steps(steps: Sequence[Step], folder: Path, target: Target, backup: Path | None = None) -> StepsRun:
+    """Runs the steps in order; the first one that fails is the last one that runs."""
+    done: list[StepRun] = []
+    for step in steps:
+        if done and done[-1].outcome != "ok":
+            done.append(StepRun(step.name, "not_run", budget=step.budget))
+        elif step.sql is not None:
+            done.append(run_sql(folder / step.sql, step.name, target, step.budget))
+        else:
+            done.append(run_command(step, folder, target, backup))
+    return StepsRun(tuple(done))

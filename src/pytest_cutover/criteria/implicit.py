@@ -1,0 +1,42 @@
+"""The criteria that every plan has without asking."""
+
+from __future__ import annotations
+
+from pytest_cutover.criteria.applies import Applies
+from pytest_cutover.criteria.backup_age import BackupAge
+from pytest_cutover.criteria.base import Kind
+from pytest_cutover.criteria.duration import WithinBudget
+from pytest_cutover.criteria.idempotent import Idempotent
+from pytest_cutover.criteria.only_declared_changes import OnlyDeclaredChanges
+from pytest_cutover.criteria.restores_baseline import RestoresBaseline
+from pytest_cutover.plan.model import Plan
+
+NO_ROLLBACK = "the plan declares no [[rollback]]: no way back was rehearsed"
+
+
+def implicit_criteria(plan: Plan) -> tuple[Kind, ...]:
+    """The implicit criteria of the plan.
+
+    `duration` is there where the plan has a budget, `backup_age` where it has a `max_age`. A plan without a rollback has
+    one `restores_baseline`, which no check can decide.
+    """
+    file = plan.file
+    found: list[Kind] = [Applies(id="applies", kind="applies")]
+    if file.migrate.budget is not None or any(step.budget is not None for step in file.migrate.steps):
+        found.append(WithinBudget(id="duration", kind="duration", total_budget=file.migrate.budget))
+    found.append(
+        OnlyDeclaredChanges(id="only_declared_changes", kind="only_declared_changes", changes=file.changes)
+    )
+    found.append(Idempotent(id="idempotent", kind="idempotent", rerun=file.migrate.rerun))
+    for rollback in file.rollback:
+        found.append(
+            RestoresBaseline(
+                id=f"restores_baseline_{rollback.name}", kind="restores_baseline", rollback=rollback.name,
+                way_budget=rollback.budget, residue=tuple(rollback.residue),
+            ).model_copy(update={"id": f"restores_baseline:{rollback.name}"})
+        )  # fmt: skip
+    if not file.rollback:
+        found.append(RestoresBaseline(id="restores_baseline", kind="restores_baseline"))
+    if file.backup.max_age is not None:
+        found.append(BackupAge(id="backup_age", kind="backup_age", max_age=file.backup.max_age))
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""Nothing changed but what the plan declares."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pytest_cutover.catalog import CatalogDiff, Difference, diff
+from pytest_cutover.criteria.base import Example, Kind
+from pytest_cutover.database import Database
+from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.ledger import Ledger
+from pytest_cutover.plan.model import Changes
+from pytest_cutover.state import only_moved_forward, table_of
+
+
+class OnlyDeclaredChanges(Kind):
+    """Every object and every row is as it was, but for what `[changes]` declares; and all that it declares happened."""
+
+    KIND: ClassVar[str] = "only_declared_changes"
+    GROUP: ClassVar[str] = "run"
+    IMPLICIT: ClassVar[bool] = True
+    PROVES: ClassVar[str] = (
+        "The catalog before and after differs in exactly the objects that the plan names, each added, dropped or altered "
+        "as it says, and each table's rows balance: kept, changed in the declared columns, added, deleted."
+    )
+    CANNOT: ClassVar[str] = (
+        "Whether a declared change is the right one is for the plan's other criteria. Roles and settings of the whole "
+        "server are not part of a database."
+    )
+    EXAMPLE: ClassVar[Example] = Example(
+        criterion="",
+        before="CREATE TABLE flights (id int PRIMARY KEY, callsign text);\nINSERT INTO flights VALUES (1, 'AB1'), (2, 'CD2');",
+        passing="ALTER TABLE flights ADD COLUMN IF NOT EXISTS cid integer;\nUPDATE flights SET cid = 7;",
+        failing="ALTER TABLE flights ADD COLUMN IF NOT EXISTS cid integer;\n"
+        "UPDATE flights SET cid = 7, callsign = lower(callsign) WHERE id = 2;",
+        message="flights",
+        plan='changes.added = ["column:flights.cid"]',
+    )
+
+    changes: Changes = Changes()
+
+    def check(self, before: Database, after: Database, ledger: Ledger) -> Finding:
+        """Finds what changed without being declared, and what was declared and did not happen."""
+        found = diff(before.catalog, after.catalog)
+        wrong = _undeclared(found, self.changes, before, after) + _missing(found, self.changes)
+        violations = [(name, text) for name, text in wrong] + [("rows", text) for text in ledger.violations]
+        expected = "the declared changes and no other"
+        if not violations:
+            count = len(found.all)
+            return Finding(
+                True, f"{count} differences of the schema, all declared; every row accounted for", expected=expected,
+                actual=expected,
+            )  # fmt: skip
+        first = f"{violations[0][0]}: {violations[0][1]}" if violations[0][0] != "rows" else violations[0][1]
+        more = f", and {len(violations) - 1} more" if len(violations) > 1 else ""
+        listed = Evidence.of("Not as declared", ("object", "what"), violations)
+        return Finding(
+            False,
+            f"{first}{more}",
+            expected=expected,
+            actual=f"{len(violations)} undeclared or missing",
+            evidence=(listed, *ledger.evidence),
+        )
+
+
+def _undeclared(
+    found: CatalogDiff, changes: Changes, before: Database, after: Database
+) -> list[tuple[str, str]]:
+    declared = {"added": set(changes.added), "dropped": set(changes.dropped), "altered": set(changes.altered)}
+    return [
+        (each.object, f"{each.kind}, which the plan does not declare" + (f" ({each.detail})" if each.detail else ""))
+        for each in found.all
+        if each.object not in declared[each.kind]
+        and not _comes_with_its_table(each, declared[each.kind], before if each.kind == "dropped" else after)
+        and not _expected_position(each, changes, before, after)
+    ]
+
+
+def _comes_with_its_table(each: Difference, declared: set[str], side: Database) -> bool:
+    """True for a column, index, … that is added or dropped with a table of which the plan declares that."""
+    if each.kind == "altered":
+        return False
+    table = table_of(side.catalog, each.object)
+    return table is not None and f"table:{table}" in declared
+
+
+def _expected_position(each: Difference, changes: Changes, before: Database, after: Database) -> bool:
+    """True for a sequence that only moved forward and feeds a table that may get rows."""
+    if not only_moved_forward(before.catalog, after.catalog, each.object):
+        return False
+    table = table_of(after.catalog, each.object)
+    rows = changes.rows.get(table) if table is not None else None
+    return rows is not None and rows.added.maximum != 0
+
+
+def _missing(found: CatalogDiff, changes: Changes) -> list[tuple[str, str]]:
+    happened = {
+        "added": {each.object for each in found.all if each.kind == "added"},
+        "dropped": {each.object for each in found.all if each.kind == "dropped"},
+        "altered": {each.object for each in found.all if each.kind == "altered"},
+    }
+    return [
+        (name, f"declared as {kind}, but it was not")
+        for kind, names in (("added", changes.added), ("dropped", changes.dropped), ("altered", changes.altered))
+        for name in names
+        if name not in happened[kind]
+    ]

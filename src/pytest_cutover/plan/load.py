@@ -1,0 +1,300 @@
+"""Reading plans: every mistake at once, each with its file, its key, what was found and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pytest_cutover.errors import PlanError
+from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PLAN_FILE = "plan.toml"
+
+
+def find_plan_folders(plans: Path) -> list[Path]:
+    """The folders below `plans` that hold a plan file, by name."""
+    return sorted(path.parent for path in plans.glob(f"*/{PLAN_FILE}"))
+
+
+def load_plans(
+    folders: Sequence[Path], root: Path, kinds: Mapping[str, type[Criterion]], own_kinds: Sequence[str] = ()
+) -> list[Plan]:
+    """The plans in the folders. `root` is the repository that paths may not leave.
+
+    `kinds` are the engine's kinds; `own_kinds` the names of a team's own.
+
+    Raises:
+        PlanError: at least one plan is wrong; it lists every problem of every plan.
+    """
+    problems: list[str] = []
+    plans: list[Plan] = []
+    for folder in folders:
+        reader = _Reader(folder, root, kinds, own_kinds)
+        plan = reader.read()
+        problems += reader.problems
+        if plan is not None and not reader.problems:
+            plans.append(plan)
+    if problems:
+        raise PlanError(problems)
+    return plans
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """` Did you mean "…"?` with the nearest known word, or nothing where none is near."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f' Did you mean "{close[0]}"?' if close else ""
+
+
+class _Reader:
+    """Reads one plan and collects its problems."""
+
+    def __init__(
+        self, folder: Path, root: Path, kinds: Mapping[str, type[Criterion]], own_kinds: Sequence[str]
+    ) -> None:
+        self.folder = folder.resolve()
+        self.root = root.resolve()
+        self.kinds = kinds
+        self.own_kinds = own_kinds
+        self.problems: list[str] = []
+        path = self.folder / PLAN_FILE
+        self.shown = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+    def problem(self, where: str, text: str) -> None:
+        """Notes one problem: the place in the plan, then what is wrong and what is allowed."""
+        self.problems.append(f"{self.shown}: {where}: {text}" if where else f"{self.shown}: {text}")
+
+    def read(self) -> Plan | None:
+        """The plan, None where its file could not be read; it is of use only if there are no problems."""
+        try:
+            content = (self.folder / PLAN_FILE).read_bytes()
+            raw = tomllib.loads(content.decode())
+        except OSError as error:
+            self.problem("", f"cannot be read: {error.strerror}")
+            return None
+        except UnicodeDecodeError as error:
+            self.problem("", f"is not UTF-8: {error.reason} at byte {error.start}")
+            return None
+        except tomllib.TOMLDecodeError as error:
+            self.problem("", f"is not TOML: {error}")
+            return None
+        file = self._validate(PlanFile, raw, "")
+        listed = raw.get("criteria")
+        criteria = [self._criterion(index, entry) for index, entry in enumerate(listed if isinstance(listed, list) else [])]
+        self._check_paths(raw)
+        if file is None:
+            return None
+        known = tuple(criterion for criterion in criteria if criterion is not None)
+        self._check_ids(file, known)
+        return Plan(
+            name=self.folder.name, folder=self.folder, root=self.root, file=file, criteria=known,
+            plan_sha256=hashlib.sha256(content).hexdigest(),
+            migration_sha256="" if self.problems else self._migration_hash(file),
+        )  # fmt: skip
+
+    def _validate(self, model: type[Any], raw: Any, where: str) -> Any:
+        try:
+            return model.model_validate(raw, context={"folder": self.folder, "root": self.root})
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                self._explain(model, raw, where, detail)
+            return None
+
+    def _explain(self, model: type[BaseModel], raw: Any, where: str, detail: Any) -> None:
+        path = tuple(detail["loc"])
+        place = _join(where, _dotted(raw, path))
+        kind = detail["type"]
+        if kind == "extra_forbidden":
+            known = _known_keys(model, path[:-1])
+            key = str(path[-1])
+            self.problem(
+                _join(where, _dotted(raw, path[:-1])),
+                f'unknown key "{key}". Known keys: {", ".join(known)}.{nearest(key, known)}',
+            )
+            return
+        if kind == "missing":
+            self.problem(_join(where, _dotted(raw, path[:-1])), f'the key "{path[-1]}" is missing')
+            return
+        message = detail["msg"].removeprefix("Value error, ")
+        if kind == "too_short" and path == ("criteria",):
+            message = "a plan without criteria proves nothing; give at least one [[criteria]]"
+        found = "" if kind == "value_error" and isinstance(detail["input"], (dict, list)) else _found(detail["input"])
+        hint = ""
+        expected = detail.get("ctx", {}).get("expected")
+        if kind == "literal_error" and isinstance(detail["input"], str) and expected:
+            words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+            message = f"allowed: {', '.join(words)}"
+            hint = nearest(detail["input"], words)
+        self.problem(place, f"{found}{message}{hint}")
+
+    def _criterion(self, index: int, raw: Any) -> Criterion | None:
+        if not isinstance(raw, dict):
+            self.problem(f"criteria[{index + 1}]", f"{_found(raw)}write it as a [[criteria]] table")
+            return None
+        name = raw.get("id")
+        where = f'criterion "{name}"' if isinstance(name, str) else f"criteria[{index + 1}]"
+        kind = raw.get("kind")
+        if not isinstance(kind, str):
+            self.problem(where, 'the key "kind" is missing' if kind is None else f"kind: {_found(kind)}write a text")
+            return None
+        model: type[Criterion] | None = OwnCriterion if kind in self.own_kinds else self.kinds.get(kind)
+        if model is None:
+            known = sorted([*(name for name, each in self.kinds.items() if not _implicit(each)), *self.own_kinds])
+            self.problem(where, f'unknown kind "{kind}".\nKnown kinds: {", ".join(known)}.{nearest(kind, known)}')
+            return None
+        if _implicit(model):
+            self.problem(where, f'"{kind}" is checked for every plan without asking; remove this criterion')
+            return None
+        validated = self._validate(model, raw, where)
+        assert validated is None or isinstance(validated, Criterion)
+        return validated
+
+    def _check_ids(self, file: PlanFile, criteria: Sequence[Criterion]) -> None:
+        for name, times in Counter(criterion.id for criterion in criteria).items():
+            if times > 1:
+                self.problem(f'criterion "{name}"', f"the id is used {times} times; ids are unique in a plan")
+        implicit = {name for name, kind in self.kinds.items() if _implicit(kind)}
+        for criterion in criteria:
+            if criterion.id.split(":")[0] in implicit:
+                self.problem(f'criterion "{criterion.id}"', "the id belongs to a criterion that every plan has; choose another")
+        for name, times in Counter(rollback.name for rollback in file.rollback).items():
+            if times > 1:
+                self.problem(f'rollback "{name}"', f"the name is used {times} times; names are unique in a plan")
+        rollbacks = {f"restores_baseline:{rollback.name}" for rollback in file.rollback}
+        ids = sorted({criterion.id for criterion in criteria} | (implicit - {"restores_baseline"}) | rollbacks)
+        for number, waiver in enumerate(file.waivers, 1):
+            if waiver.criterion == "applies":
+                self.problem(f"waivers[{number}].criterion", '"applies" cannot be waived: nothing behind it is known')
+            elif waiver.criterion not in ids:
+                self.problem(
+                    f"waivers[{number}].criterion",
+                    f'there is no criterion "{waiver.criterion}". Criteria: {", ".join(ids)}.'
+                    f"{nearest(waiver.criterion, ids)}",
+                )
+
+    def _check_paths(self, raw: Mapping[str, Any]) -> None:
+        """Every file the plan names exists inside the repository; looked at even where the rest is wrong."""
+        backup = raw.get("backup")
+        if isinstance(backup, dict):
+            if isinstance(backup.get("path"), str):
+                self._inside("backup.path", backup["path"])
+            prelude = backup.get("prelude")
+            for entry in prelude if isinstance(prelude, list) else []:
+                self._file(f'backup.prelude "{entry}"', entry)
+        migrate = raw.get("migrate")
+        steps = [("migrate", migrate)] if isinstance(migrate, dict) else []
+        rollbacks = raw.get("rollback")
+        for entry in rollbacks if isinstance(rollbacks, list) else []:
+            if isinstance(entry, dict):
+                steps.append((f'rollback "{entry.get("name", "?")}"', entry))
+        for place, section in steps:
+            listed = section.get("steps")
+            for number, step in enumerate(listed if isinstance(listed, list) else [], 1):
+                if isinstance(step, dict) and isinstance(step.get("sql"), str):
+                    self._file(f"{place}.steps[{number}].sql", step["sql"])
+
+    def _inside(self, where: str, relative: str) -> Path | None:
+        path = (self.folder / relative).resolve()
+        if Path(relative).is_absolute() or not path.is_relative_to(self.root):
+            self.problem(where, f'found "{relative}": paths are relative to the plan and stay inside the repository')
+            return None
+        return path
+
+    def _file(self, where: str, relative: Any) -> None:
+        if not isinstance(relative, str):
+            return
+        path = self._inside(where, relative)
+        if path is not None and not path.is_file():
+            folder = path.parent
+            names = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
+            self.problem(where, f'there is no file "{relative}".{nearest(path.name, names)}')
+
+    def _migration_hash(self, file: PlanFile) -> str:
+        """SHA-256 over the migrate section and the content of every file that its steps name."""
+        digest = hashlib.sha256(file.migrate.model_dump_json().encode())
+        for step in file.migrate.steps:
+            for path in _step_files(self.folder, step):
+                content = path.read_bytes()
+                digest.update(f"\0{path.name}\0{len(content)}\0".encode())
+                digest.update(content)
+        return digest.hexdigest()
+
+
+def _step_files(folder: Path, step: Step) -> list[Path]:
+    if step.sql is not None:
+        return [folder / step.sql]
+    if step.flyway is not None:
+        return sorted(path for path in (folder / step.flyway).rglob("*") if path.is_file())
+    return [path for word in step.command or [] if (path := folder / word).is_file()]
+
+
+def _implicit(kind: type[Criterion]) -> bool:
+    return bool(getattr(kind, "IMPLICIT", False))
+
+
+def _join(where: str, place: str) -> str:
+    return f"{where}: {place}" if where and place else where or place
+
+
+def _dotted(raw: Any, path: tuple[Any, ...]) -> str:
+    """The key as a person writes it: `rollback[2].steps[1].sql`, with the name of a rollback where it has one."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        elif part != "[key]":
+            text += f".{part}" if text else str(part)
+    return text
+
+
+def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    """The keys of the section that `path` leads to."""
+    current: Any = model
+    for part in path:
+        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(part)
+            current = _section_of(field.annotation) if field is not None else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []
+
+
+def _section_of(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        section = _section_of(inner)
+        if section is not None:
+            return section
+    return None
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, str):
+        return f'found "{value}": '
+    if isinstance(value, bool):
+        return f"found {str(value).lower()}: "
+    if isinstance(value, (int, float)):
+        return f"found {value}: "
+    if isinstance(value, dict):
+        return "found a table: "
+    if isinstance(value, list):
+        return "found a list: "
+    return f"found {value}: "
+
+
+def backup_path(plan: Plan) -> Path | None:
+    """The backup file that the plan names, None where it names a command."""
+    backup: Backup = plan.file.backup
+    return None if backup.path is None else plan.path(backup.path)

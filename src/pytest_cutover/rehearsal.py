@@ -1,0 +1,344 @@
+"""One plan's rehearsal: restore, baseline, migrate, verify, rerun, roll back. Each stage runs once, when first needed."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
+from pytest_cutover.backup.restore import check_expectations, restore
+from pytest_cutover.catalog import diff
+from pytest_cutover.database import Database
+from pytest_cutover.errors import BackupError, CutoverError, NotChecked
+from pytest_cutover.ledger import Ledger, read_ledger
+from pytest_cutover.migrate import StepsRun, run_steps
+from pytest_cutover.migrate.result import StepRun
+from pytest_cutover.names import quote_relation
+from pytest_cutover.plan.load import backup_path
+from pytest_cutover.plan.model import Plan, Rollback
+from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.target import Target
+
+STAGES = ("restore", "baseline", "migrate", "verify", "rerun", "rollback")
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Stage:
+    """How one stage went: seconds it took, "ok", "failed" or "not_run", and the error where it failed."""
+
+    seconds: float = 0.0
+    outcome: str = "not_run"
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class BackupState:
+    """The backup once restored: its facts, when it was taken, how old it is, how much it holds."""
+
+    facts: BackupFacts
+    taken: datetime | None
+    age: timedelta | None
+    tables: int
+    rows: int
+    warnings: tuple[str, ...]
+
+
+@dataclass
+class RollbackRun:
+    """One way back: the database it led to, its steps, how long it took, and the error where it failed."""
+
+    rollback: Rollback
+    database: Database | None = None
+    run: StepsRun | None = None
+    seconds: float = 0.0
+    error: str = ""
+    differences: list[str] = field(default_factory=list)
+
+
+class Restores:
+    """Restored backups of one session by content, so that plans of the same backup share one template."""
+
+    def __init__(self, sandboxes: Sandboxes) -> None:
+        self.sandboxes = sandboxes
+        self._templates: dict[tuple[object, ...], tuple[Target, BackupFacts, tuple[str, ...]]] = {}
+
+    def template(
+        self, facts: BackupFacts, server: Server, prelude: list[Path], owner: str | None, progress: Callable[[str], None]
+    ) -> tuple[Target, BackupFacts, tuple[str, ...]]:
+        """The database that the backup was restored into; it is only ever copied."""
+        key = (facts.sha256, id(server), tuple(path.read_bytes() for path in prelude), owner)
+        if key not in self._templates:
+            name = f"template_{next(_numbers)}"
+            restored = restore(facts, server, name, prelude, owner, progress)
+            progress("analysing")
+            try:
+                with restored[0].connect() as connection:
+                    connection.execute("ANALYZE")
+            except psycopg.Error as error:
+                raise server.failure("failed in ANALYZE", error) from error
+            self._templates[key] = restored
+        return self._templates[key]
+
+
+class Rehearsal:
+    """Runs the stages of one plan and keeps what they gave.
+
+    A stage that cannot be had raises `NotChecked` with the reason, each time it is asked for.
+    """
+
+    def __init__(
+        self, plan: Plan, restores: Restores, backup: Path | None = None, progress: Callable[[str, str], None] | None = None
+    ) -> None:
+        self.plan = plan
+        self.stages = {name: Stage() for name in STAGES}
+        self.backup: BackupState | None = None
+        self.server: Server | None = None
+        self.migration: StepsRun | None = None
+        self.rerun_of: StepsRun | None = None
+        self.rollbacks: dict[str, RollbackRun] = {}
+        self.changed = 0
+        self._backup_path = backup or backup_path(plan)
+        self._restores = restores
+        self._progress = progress or (lambda stage, text: None)
+        self._databases: dict[str, Database] = {}
+        self._template: Target | None = None
+        self._failures: dict[str, str] = {}
+        self._ledger: Ledger | None = None
+
+    # The stages, in the order of a run.
+
+    def restored(self) -> BackupState:
+        """The accepted and restored backup."""
+        if self.backup is None:
+            with self._stage("restore"):
+                if self._backup_path is None:
+                    raise BackupError("This version takes a backup from a file only: give backup.path or --backup PATH.")
+                plan = self.plan.file
+                self._say("restore", "reading the backup")
+                facts = inspect_backup(self._backup_path)
+                if plan.backup.sha256 is not None and facts.sha256 != plan.backup.sha256:
+                    raise BackupError(
+                        f"The backup {facts.path} is not the one that the plan names.\n"
+                        f"    sha256 in the plan: {plan.backup.sha256}\n    sha256 of the file: {facts.sha256}"
+                    )
+                self.server = self._restores.sandboxes.server(facts.at_least, plan.sandbox.major)
+                prelude = [self.plan.path(entry) for entry in plan.backup.prelude]
+                self._template, facts, warnings = self._restores.template(
+                    facts, self.server, prelude, plan.migrate.role, lambda text: self._say("restore", text)
+                )
+                self._check_extensions()
+                before = self._clone(self._template, "before")
+                counts = _count_rows(before)
+                check_expectations(plan.backup.expect, len(counts), before.count, facts.path)
+                taken = plan.backup.taken or facts.taken
+                age = datetime.now(timezone.utc) - taken if taken else None
+                self.backup = BackupState(facts, taken, age, len(counts), sum(counts.values()), warnings)
+                self._databases["before"] = before
+        return self.backup
+
+    def before(self) -> Database:
+        """The restored database, with its catalog read."""
+        self.restored()
+        before = self._databases["before"]
+        if self.stages["baseline"].outcome != "ok":
+            with self._stage("baseline"):
+                self._say("baseline", "reading catalog and contents")
+                _ = before.catalog
+                _ = before.contents
+        return before
+
+    def migrated(self) -> StepsRun:
+        """What running the migration's steps gave, whether they went through or not."""
+        if self.migration is None:
+            self.before()
+            with self._stage("migrate"):
+                assert self._template is not None
+                after = self._clone(self._template, "after")
+                self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
+                self.migration = run_steps(
+                    self.plan.file.migrate.steps, self.plan.folder, self._as_role(after.target), self._backup_path
+                )
+                self._databases["after"] = after
+            failed = self.migration.failed_step
+            if failed is not None:
+                self.stages["migrate"] = Stage(self.stages["migrate"].seconds, "failed", _step_failure(failed))
+                self.changed += 1
+        return self.migration
+
+    def after(self) -> Database:
+        """The migrated database."""
+        failed = self.migrated().failed_step
+        if failed is not None:
+            raise NotChecked(f"the migration stopped: {_step_failure(failed)}")
+        return self._databases["after"]
+
+    def ledger(self) -> Ledger:
+        """What the migration did to the rows of every table."""
+        if self._ledger is None:
+            self._ledger = read_ledger(self.before(), self.after(), self.plan.file.changes)
+            self.changed += 1
+        return self._ledger
+
+    def rerun(self) -> Database:
+        """The migrated database after the migration was run on it once more."""
+        after = self.after()
+        if "rerun" not in self._databases:
+            with self._stage("rerun"):
+                database = self._clone(after.target, "rerun", source=after)
+                self._say("rerun", "running the migration again")
+                database.run = self.rerun_of = run_steps(
+                    self.plan.file.migrate.steps, self.plan.folder, self._as_role(database.target), self._backup_path
+                )
+                self._databases["rerun"] = database
+        return self._databases["rerun"]
+
+    def rolled_back(self, name: str) -> RollbackRun:
+        """The migrated database after one declared way back, or a fresh one from the backup."""
+        if name in self.rollbacks:
+            return self.rollbacks[name]
+        after = self.after()
+        rollback = next(each for each in self.plan.file.rollback if each.name == name)
+        done = RollbackRun(rollback)
+        began = time.perf_counter()
+        earlier = self.stages["rollback"]
+        with self._stage("rollback"):
+            self._say("rollback", name)
+            if rollback.restore:
+                done.database = self._restore_afresh()
+                done.seconds = time.perf_counter() - began
+            else:
+                done.database = self._clone(after.target, f"rolled back ({name})", source=after)
+                began = time.perf_counter()
+                done.run = run_steps(
+                    rollback.steps, self.plan.folder, self._as_role(done.database.target), self._backup_path
+                )
+                done.seconds = time.perf_counter() - began
+                failed = done.run.failed_step
+                done.error = _step_failure(failed) if failed else ""
+            done.database.run = done.run
+            self.rollbacks[name] = done
+        stage = self.stages["rollback"]
+        stage.seconds += earlier.seconds
+        if done.error or earlier.outcome == "failed":
+            stage.outcome, stage.error = "failed", done.error or earlier.error
+        return done
+
+    def schema_differences(self) -> list[dict[str, Any]]:
+        """Every difference of the schema between before and after, and whether the plan declares it."""
+        if self.migration is None or not self.migration.ok:
+            return []
+        changes = self.plan.file.changes
+        declared = {"added": set(changes.added), "dropped": set(changes.dropped), "altered": set(changes.altered)}
+        found = diff(self._databases["before"].catalog, self._databases["after"].catalog, sequences=True)
+        return [
+            {
+                "change": each.kind,
+                "object": each.object,
+                "detail": each.detail,
+                "declared": each.object in declared[each.kind],
+            }
+            for each in (*found.added, *found.dropped, *found.altered)
+        ]
+
+    def close(self) -> None:
+        """Ends the sessions of every database; the server drops the databases with itself."""
+        for database in self._databases.values():
+            database.close()
+        for done in self.rollbacks.values():
+            if done.database is not None:
+                done.database.close()
+
+    # How a stage runs.
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        if name in self._failures:
+            raise NotChecked(self._failures[name])
+        stage = Stage()
+        began = time.perf_counter()
+        try:
+            yield
+            stage.outcome = "ok"
+        except NotChecked:
+            raise
+        except (CutoverError, psycopg.Error) as error:
+            stage.outcome, stage.error = "failed", str(error)
+            self._failures[name] = f"{name} failed: {error}"
+            raise NotChecked(self._failures[name]) from error
+        finally:
+            stage.seconds = time.perf_counter() - began
+            self.stages[name] = stage
+            self.changed += 1
+            self._progress(name, f"{stage.outcome} {stage.seconds:.1f} s")
+
+    def _say(self, stage: str, text: str) -> None:
+        self._progress(stage, text)
+
+    def _clone(self, template: Target, label: str, source: Database | None = None) -> Database:
+        """A copy of a database; the sessions on the source are ended for it, as the server demands."""
+        assert self.server is not None
+        if source is not None:
+            source.close()
+        name = f"{self.plan.name[:30].lower()}_{label.split(' ')[0]}_{next(_numbers)}"
+        target = self.server.create(name, template=template.database, owner=self.plan.file.migrate.role)
+        database = Database(target, label, scratch=lambda: self._clone(target, "scratch", source=database).target)
+        return database
+
+    def _restore_afresh(self) -> Database:
+        assert self.server is not None and self.backup is not None
+        prelude = [self.plan.path(entry) for entry in self.plan.file.backup.prelude]
+        name = f"{self.plan.name[:30].lower()}_fresh_{next(_numbers)}"
+        target, _, _ = restore(
+            self.backup.facts, self.server, name, prelude, self.plan.file.migrate.role,
+            lambda text: self._say("rollback", text),
+        )  # fmt: skip
+        return Database(target, "restored")
+
+    def _as_role(self, target: Target) -> Target:
+        """The target as the plan's role, which is allowed to log in for it; as superuser where the plan names none."""
+        role = self.plan.file.migrate.role
+        if role is None:
+            return target
+        password = secrets.token_urlsafe(24)
+        with target.connect() as connection:
+            connection.execute(
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
+            )
+        return Target(target.host, target.port, target.database, role, password)
+
+    def _check_extensions(self) -> None:
+        assert self.server is not None
+        wanted = set(self.plan.file.sandbox.extensions)
+        with self.server.maintenance.connect() as connection:
+            known = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
+        missing = sorted(wanted - known)
+        if missing:
+            raise BackupError(
+                f"The plan needs the extensions {', '.join(missing)}, which this server lacks ({self.server.facts.why}).\n"
+                "Install them on it, or rehearse on a server that has them."
+            )
+
+
+def _count_rows(database: Database) -> dict[str, int]:
+    """Exact rows of every table that holds rows of its own."""
+    return {
+        name: int(database.scalar(f"SELECT count(*) FROM ONLY {quote_relation(name)}"))
+        for name, table in database.catalog.tables.items()
+        if table.kind == "table"
+    }
+
+
+def _step_failure(step: StepRun) -> str:
+    return f"step {step.name}: {step.error}"
