@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_cutover.catalog.acl import Acl, Grant
+from pytest_cutover.catalog.differences import CatalogDiff, Difference, diff
 from pytest_cutover.catalog.model import (
     Catalog,
     CatalogObject,
@@ -25,6 +26,7 @@ from pytest_cutover.catalog.model import (
 from pytest_cutover.catalog.reading import read_catalog
 
 __all__ = [
-    "Acl", "Catalog", "CatalogObject", "Column", "Constraint", "DomainConstraint", "Extension", "Function", "Grant",
-    "Index", "Other", "Policy", "Rule", "Schema", "Sequence", "Table", "Trigger", "Type", "View", "read_catalog",
+    "Acl", "Catalog", "CatalogDiff", "CatalogObject", "Column", "Constraint", "Difference", "DomainConstraint",
+    "Extension", "Function", "Grant", "Index", "Other", "Policy", "Rule", "Schema", "Sequence", "Table", "Trigger",
+    "Type", "View", "diff", "read_catalog",
 ]  # fmt: skip

@@ -39,7 +39,7 @@ _COMPRESSION = {None: None, "p": "pglz", "l": "lz4"}
 _CONSTRAINT_TYPES = {
     "p": "primary_key", "u": "unique", "f": "foreign_key", "c": "check", "x": "exclusion", "n": "not_null",
     "t": "trigger",
-}  # fmt: skip
+}
 _ENABLED = {"O": "enabled", "D": "disabled", "R": "replica", "A": "always"}
 _COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 _FUNCTION_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
@@ -101,7 +101,7 @@ def build(version: int, records: Mapping[str, list[Any]]) -> Catalog:
             Extension(row.name, row.version, row.schema, row.owner, row.comment) for row in records["extensions"]
         ),
         others={f"{each.kind}:{each.name}": each for each in (_other(row, relations) for row in records["others"])},
-    )  # fmt: skip
+    )
 
 
 def _by_name(objects: Iterable[_Object]) -> dict[str, _Object]:
@@ -135,7 +135,7 @@ def _columns(
                 row.collation, _word(_STORAGE, row.storage, "storage"),
                 _word(_COMPRESSION, row.compression, "compression"), row.statistics,
                 _sorted(row.options), _sorted(row.server_options), parse_acl(row.acl), row.comment,
-            )  # fmt: skip
+            )
         )
     return grouped, names
 
@@ -154,7 +154,7 @@ def _table(row: Any) -> Table:
         _sorted((row.options or []) + [f"toast.{option}" for option in row.toast_options or []]),
         row.access_method, row.tablespace, _word(_REPLICA_IDENTITY, row.replica_identity, "replica identity"),
         row.server, _sorted(row.server_options), parse_acl(row.acl), row.comment,
-    )  # fmt: skip
+    )
 
 
 def _view(row: Any, columns: Mapping[int, list[Column]]) -> View:
@@ -162,7 +162,7 @@ def _view(row: Any, columns: Mapping[int, list[Column]]) -> View:
         row.schema, row.name, _word(_VIEW_KINDS, row.kind, "kind of view"), row.definition, row.owner,
         tuple(columns.get(row.oid, ())), row.populated, _sorted(row.options), row.access_method, row.tablespace,
         parse_acl(row.acl), row.comment,
-    )  # fmt: skip
+    )
 
 
 def _constraints(
@@ -182,7 +182,7 @@ def _constraints(
                 for schema, table, state in row.suspended or ()
             ),
             by_oid.get(row.parent), row.comment,
-        )  # fmt: skip
+        )
         for row in rows
     ]
 
@@ -209,7 +209,7 @@ def _indexes(
                 tuple([names[row.relation, number] for number in numbers[row.keys :]]), row.predicate, row.unique,
                 row.primary, row.valid, row.ready, row.clustered, row.replica_identity, row.tablespace,
                 tuple(row.statistics or ()), constraint_of.get(row.oid), by_oid.get(row.parent), row.comment,
-            )  # fmt: skip
+            )
         )
     return indexes
 
@@ -235,7 +235,7 @@ def _sequences(
                 row.cycle, _word(_PERSISTENCE, row.persistence, "persistence"), row.owner, owned_by,
                 _word(_OWNERSHIP, row.dependency, "ownership of a sequence"), last_value, is_called,
                 parse_acl(row.acl), row.comment,
-            )  # fmt: skip
+            )
         )
     return sequences
 
@@ -248,7 +248,7 @@ def _function(row: Any) -> Function:
         body if row.aggregate is None else row.aggregate, _word(_VOLATILITY, row.volatility, "volatility"), row.owner,
         row.strict, row.security_definer, row.leakproof, _word(_PARALLEL, row.parallel, "parallel safety"), row.cost,
         row.rows, row.support, tuple(row.transforms or ()), _sorted(row.settings), parse_acl(row.acl), row.comment,
-    )  # fmt: skip
+    )
 
 
 def _argument_types(listed: str, hidden: Iterable[str]) -> str:
@@ -282,14 +282,14 @@ def _trigger(row: Any, relations: Mapping[int, str]) -> Trigger:
     return Trigger(
         relations[row.relation], row.name, row.definition, _word(_ENABLED, row.enabled, "trigger state"), parent,
         row.comment,
-    )  # fmt: skip
+    )
 
 
 def _policy(row: Any, relations: Mapping[int, str]) -> Policy:
     return Policy(
         relations[row.relation], row.name, _word(_COMMANDS, row.command, "command of a policy"), tuple(row.roles),
         row.permissive, row.using, row.check, row.comment,
-    )  # fmt: skip
+    )
 
 
 def _type(row: Any, columns: Mapping[int, list[Column]]) -> Type:
@@ -301,7 +301,7 @@ def _type(row: Any, columns: Mapping[int, list[Column]]) -> Type:
             for name, definition, validated, comment in row.constraints or ()
         ),
         tuple(columns.get(row.relation, ())), tuple(row.details or ()), parse_acl(row.acl), row.comment,
-    )  # fmt: skip
+    )
 
 
 def _other(row: Any, relations: Mapping[int, str]) -> Other:
@@ -309,4 +309,4 @@ def _other(row: Any, relations: Mapping[int, str]) -> Other:
     return Other(
         row.kind, format_name(row.schema or "public", row.name), tuple(pairs), relations.get(row.relation), row.owner,
         parse_acl(row.acl), row.comment,
-    )  # fmt: skip
+    )

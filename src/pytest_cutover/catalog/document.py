@@ -58,7 +58,7 @@ def _key(mapping: str, each: Any) -> str:
 
 
 @cache
-def _fields(cls: type) -> tuple[tuple[str, Any], ...]:
+def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((each.name, each.default) for each in fields(cls))
 
 

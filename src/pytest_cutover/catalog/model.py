@@ -7,7 +7,7 @@ expressions and definitions are as PostgreSQL prints them with an empty search p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -386,16 +386,9 @@ class Catalog:
     def __repr__(self) -> str:
         return f"<Catalog of {len(self.tables)} tables, server {self.server_version}>"
 
-    def mappings(self) -> Iterator[Mapping[str, CatalogObject]]:
-        """Each mapping of objects, in the order in which people read a schema."""
-        yield from (
-            self.schemas, self.extensions, self.types, self.tables, self.columns, self.constraints, self.indexes,
-            self.sequences, self.views, self.functions, self.triggers, self.policies, self.rules, self.others,
-        )  # fmt: skip
-
-    def objects(self) -> dict[str, CatalogObject]:
+    def objects(self) -> Mapping[str, CatalogObject]:
         """Every object by "kind:name"."""
-        return {f"{each.kind_name}:{each.full_name}": each for one in self.mappings() for each in one.values()}
+        return self._objects
 
     def columns_of(self, table: str) -> tuple[Column, ...]:
         """The columns of a table or view in their order; empty where there is no such table."""
@@ -423,6 +416,15 @@ class Catalog:
         from pytest_cutover.catalog.document import from_document
 
         return from_document(document)
+
+    @cached_property
+    def _objects(self) -> dict[str, CatalogObject]:
+        mappings: tuple[Mapping[str, CatalogObject], ...] = (
+            self.schemas, self.extensions, self.types, self.tables, self.columns, self.constraints, self.indexes,
+            self.sequences, self.views, self.functions, self.triggers, self.policies, self.rules,
+        )  # fmt: skip
+        named = {f"{each.kind_name}:{name}": each for mapping in mappings for name, each in mapping.items()}
+        return {**named, **self.others}
 
     @cached_property
     def _columns_by_table(self) -> dict[str, tuple[Column, ...]]:
