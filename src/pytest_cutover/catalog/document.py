@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-from functools import cache
+from dataclasses import MISSING
 from typing import Any
 
 from pytest_cutover.catalog import model
@@ -57,14 +56,9 @@ def _key(mapping: str, each: Any) -> str:
     return f"{each.kind}:{each.name}" if mapping == "others" else str(each.full_name)
 
 
-@cache
-def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((each.name, each.default) for each in fields(cls))
-
-
 def _to_plain(each: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for name, default in _fields(type(each)):
+    for name, default in model.FIELDS[type(each)].items():
         value = getattr(each, name)
         if default is not MISSING and value == default:
             continue

@@ -8,7 +8,7 @@ expressions and definitions are as PostgreSQL prints them with an empty search p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -358,6 +358,16 @@ class Other(CatalogObject):
     @property
     def kind_name(self) -> str:
         return self.kind
+
+
+FIELDS: dict[type, dict[str, Any]] = {
+    cls: {each.name: each.default for each in fields(cls)}
+    for cls in (
+        Schema, Table, Column, Constraint, Index, Sequence, View, Function, Trigger, Policy, Rule, Type,
+        DomainConstraint, Extension, Other,
+    )
+}  # fmt: skip
+"""The fields of every class above with their defaults, `dataclasses.MISSING` where there is none."""
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
-from functools import cache
 from typing import Any
 
+from pytest_cutover.catalog import model
 from pytest_cutover.catalog.acl import Acl, Grant
 from pytest_cutover.catalog.model import (
     Column,
     Constraint,
     DomainConstraint,
-    Extension,
     Function,
     Index,
     Other,
     Policy,
-    Rule,
-    Schema,
-    Sequence as SequenceObject,
     Table,
-    Trigger,
     Type,
     View,
 )
@@ -44,8 +38,8 @@ FLAGS: dict[tuple[type, str], tuple[str, str]] = {
     (Index, "ready"): ("not ready for inserts", "ready for inserts"),
     (Index, "clustered"): ("not clustered on", "clustered on"),
     (Index, "replica_identity"): ("not the replica identity", "the replica identity"),
-    (SequenceObject, "cycle"): ("no cycle", "cycle"),
-    (SequenceObject, "identity"): ("not of an identity column", "of an identity column"),
+    (model.Sequence, "cycle"): ("no cycle", "cycle"),
+    (model.Sequence, "identity"): ("not of an identity column", "of an identity column"),
     (View, "materialized"): ("view", "materialized view"),
     (View, "populated"): ("not populated", "populated"),
     (Function, "strict"): ("called on NULL input", "strict"),
@@ -81,23 +75,18 @@ def changes(before: Any, after: Any, owners: tuple[str, str] = ("", ""), *, sequ
     told: list[str] = []
     cls = type(after)
     redefined = cls in _COVERED and _bare_definition(before) != _bare_definition(after)
-    for name in _field_names(cls):
+    for name in model.FIELDS[cls]:
         old, new = getattr(before, name), getattr(after, name)
         if old == new or name in _NAMING or (redefined and name in _COVERED[cls]):
             continue
         if cls is Constraint and name == "definition" and not redefined:
             continue
-        if cls is SequenceObject and name in ("last_value", "is_called"):
+        if cls is model.Sequence and name in ("last_value", "is_called"):
             if sequences and (name == "last_value" or before.last_value == after.last_value):
                 told.append(f"position {_position(before)} → {_position(after)}")
             continue
         told += _change(cls, name, old, new, owners)
     return told
-
-
-@cache
-def _field_names(cls: Any) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(cls))
 
 
 def _change(cls: type, name: str, old: Any, new: Any, owners: tuple[str, str]) -> list[str]:
@@ -319,20 +308,20 @@ def _other(each: Other) -> str:
 
 
 _DESCRIBE: dict[type, Callable[[Any], str]] = {
-    Schema: lambda each: f"owner {each.owner}",
+    model.Schema: lambda each: f"owner {each.owner}",
     Table: _table,
     Column: _column,
     Constraint: _constraint,
     DomainConstraint: _constraint,
     Index: _index,
-    SequenceObject: lambda each: each.type + (f", owned by {each.owned_by}" if each.owned_by else ""),
+    model.Sequence: lambda each: each.type + (f", owned by {each.owned_by}" if each.owned_by else ""),
     View: lambda each: f"{'materialized view' if each.materialized else 'view'}, owner {each.owner}",
     Function: lambda each: f"{each.kind}" + (f" returns {each.returns}" if each.returns else ""),
-    Trigger: lambda each: each.definition if each.enabled == "enabled" else f"{each.definition} ({each.enabled})",
+    model.Trigger: lambda each: each.definition if each.enabled == "enabled" else f"{each.definition} ({each.enabled})",
     Policy: _policy,
-    Rule: lambda each: each.definition,
+    model.Rule: lambda each: each.definition,
     Type: _type,
-    Extension: lambda each: f"version {each.version}",
+    model.Extension: lambda each: f"version {each.version}",
     Other: _other,
 }
 
