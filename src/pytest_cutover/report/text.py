@@ -49,7 +49,7 @@ def duration(seconds: float | None) -> str:
     return "" if seconds is None else format_duration(max(seconds, 0.0))
 
 
-def count(number: int | float | None) -> str:
+def count(number: float | None) -> str:
     """The number with its thousands apart, nothing for None."""
     return "" if number is None else f"{number:,}"
 
@@ -59,7 +59,7 @@ def some(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def size(number: int | float | None) -> str:
+def size(number: float | None) -> str:
     """The bytes in the unit a person would choose (powers of ten), nothing for None."""
     if number is None:
         return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -252,7 +252,7 @@ def _with_reason(plan: PlanView) -> PlanView:
         reason = "No criterion was checked."
     else:
         reason = f"{text.some(plan.counts['passed'], 'criterion holds', 'criteria hold')}."
-    return PlanView(**{**plan.__dict__, "reason": reason})
+    return replace(plan, reason=reason)
 
 
 def _run_reason(verdict: str, plans: tuple[PlanView, ...]) -> str:
@@ -265,13 +265,18 @@ def _run_reason(verdict: str, plans: tuple[PlanView, ...]) -> str:
 
 
 def _anchor(wanted: str, taken: set[str]) -> str:
-    base = anchor = re.sub(r"[^\w.:-]", "_", wanted)
+    base = anchor = slug(wanted)
     follower = 2
     while anchor in taken:
         anchor = f"{base}-{follower}"
         follower += 1
     taken.add(anchor)
     return anchor
+
+
+def slug(name: str) -> str:
+    """The name as a part of an address: other characters than letters, digits and `_.:-` become `_`."""
+    return re.sub(r"[^\w.:-]", "_", name)
 
 
 def string(data: Json, key: str) -> str:
