@@ -53,7 +53,11 @@ def stages(*seconds: float, failed: str = "") -> list[Result]:
     names = ("restore", "baseline", "migrate", "verify", "rerun", "rollback")
     given = [*seconds, *[None] * (6 - len(seconds))]
     return [
-        {"name": name, "seconds": time or 0.0, "outcome": "not_run" if time is None else "failed" if name == failed else "ok"}
+        {
+            "name": name,
+            "seconds": time or 0.0,
+            "outcome": "not_run" if time is None else "failed" if name == failed else "ok",
+        }
         for name, time in zip(names, given)
     ]
 
@@ -86,7 +90,9 @@ def vatsim_criteria() -> list[Result]:
     return [
         criterion("applies", "applies", "All 8 steps ran without an error.", expected="8 steps", actual="8 steps"),
         criterion("duration", "duration", "The steps took 1.44 s.", expected="at most 3.00 s", actual="1.44 s"),
-        criterion("idempotent", "idempotent", "A second run changes nothing.", expected="same state", actual="same state"),
+        criterion(
+            "idempotent", "idempotent", "A second run changes nothing.", expected="same state", actual="same state"
+        ),
         criterion(
             "only_declared_changes",
             "only_declared_changes",
@@ -108,7 +114,9 @@ def vatsim_criteria() -> list[Result]:
             expected="no difference",
             actual="no difference",
         ),
-        criterion("backup_age", "backup_age", "The backup is 5 hours old.", expected="at most 7 d 0 h", actual="5 h 12 min"),
+        criterion(
+            "backup_age", "backup_age", "The backup is 5 hours old.", expected="at most 7 d 0 h", actual="5 h 12 min"
+        ),
         criterion(
             "cid-column",
             "column",
@@ -288,7 +296,12 @@ def vatsim() -> Result:
         },
         "schema_diff": [
             {"change": "added", "object": f"column:{TABLE}.cid", "detail": "integer NOT NULL", "declared": True},
-            {"change": "added", "object": f"constraint:{TABLE}.valid_cid", "detail": "CHECK ((cid > 0))", "declared": True},
+            {
+                "change": "added",
+                "object": f"constraint:{TABLE}.valid_cid",
+                "detail": "CHECK ((cid > 0))",
+                "declared": True,
+            },
             {
                 "change": "added",
                 "object": "index:idx_flight_sector_occupancy_callsign_cid",
@@ -387,7 +400,10 @@ def no_go() -> Result:
     )
     change(plan, "no-row-lost", held_before=True)
     plan["rollbacks"][1] |= {
-        "differences": ["index:idx_flight_sector_occupancy_callsign is not created again", "table:fso_backup is left behind"],
+        "differences": [
+            "index:idx_flight_sector_occupancy_callsign is not created again",
+            "table:fso_backup is left behind",
+        ],
         "residue": [],
     }
     plan["stages"] = stages(2.31, 0.412, 1.438, 0.87, 1.512, 3.66, failed="rollback")
@@ -419,7 +435,7 @@ def migration_failed() -> Result:
     """The second step stops; what depends on it is not checked."""
     plan = vatsim()
     error = (
-        "02_cid_from_flights.sql:4: null value in column \"cid\" of relation \"flight_sector_occupancy\" violates "
+        '02_cid_from_flights.sql:4: null value in column "cid" of relation "flight_sector_occupancy" violates '
         "not-null constraint (SQLSTATE 23502)\n    UPDATE flight_sector_occupancy SET cid = f.cid FROM flights f …"
     )
     plan["verdict"] = "NO-GO"
@@ -499,7 +515,10 @@ def small_plan(name: str, title: str, verdict: str, reason: str, *criteria: Resu
     plan |= {"name": name, "title": title, "verdict": verdict, "reason": reason, "notes": []}
     plan["criteria"] = [*vatsim_criteria()[:3], *criteria]
     plan["steps"] = [step("migrate.py", 0.6, "", "")]
-    plan["changes"] = {"series": rows(104, 108, added=4), "players": rows(2212, 2212, changed=310, columns={"series_id": 310})}
+    plan["changes"] = {
+        "series": rows(104, 108, added=4),
+        "players": rows(2212, 2212, changed=310, columns={"series_id": 310}),
+    }
     plan["schema_diff"] = [
         {"change": "added", "object": "column:series.league_id", "detail": "integer NOT NULL", "declared": True},
         {"change": "altered", "object": "column:players.series_id", "detail": "nullable → NOT NULL", "declared": False},
@@ -517,7 +536,9 @@ def several() -> Result:
         before="no such column",
         expected="0 rows",
         actual="4 rows",
-        evidence=[{"title": "rows without a league_id", "columns": ["id"], "rows": [[17], [21], [4], [99]], "total": 4}],
+        evidence=[
+            {"title": "rows without a league_id", "columns": ["id"], "rows": [[17], [21], [4], [99]], "total": 4}
+        ],
     )
     health = criterion("health", "http", "", outcome="not_checked", expected="200", reason="live only")
     return run(
@@ -540,7 +561,11 @@ def live() -> Result:
     )
     plan["target"] = {"kind": "production", "server_version": "16.4", "server": "db.example.net, database vatsim"}
     plan["stages"] = [{"name": "verify", "seconds": 1.9, "outcome": "ok"}]
-    plan["criteria"][-2] |= {"outcome": "not_applicable", "message": "", "reason": "writes, and live runs are read-only"}
+    plan["criteria"][-2] |= {
+        "outcome": "not_applicable",
+        "message": "",
+        "reason": "writes, and live runs are read-only",
+    }
     for key in ("backup", "steps", "rollbacks", "rerun", "changes", "schema_diff"):
         del plan[key]
     return run(plan, mode="live", command="pytest --db-url=production")
@@ -574,7 +599,9 @@ def large(number: int = 10_000, failed: int = 12) -> Result:
     ]
     evidence = [{"title": "rows without a value", "columns": ["id"], "rows": [[n] for n in range(20)], "total": 977}]
     for position in range(failed):
-        change(plan, f"no-null-{position * 7:05d}", outcome="failed", actual="977 rows", evidence=copy.deepcopy(evidence))
+        change(
+            plan, f"no-null-{position * 7:05d}", outcome="failed", actual="977 rows", evidence=copy.deepcopy(evidence)
+        )
     if failed:
         plan |= {"verdict": "NO-GO", "reason": f"{failed} of {len(plan['criteria'])} criteria fail."}
     return run(plan, verdict=plan["verdict"])
@@ -588,7 +615,9 @@ def hostile() -> Result:
 
     def poison(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {(f"{name}{HOSTILE}" if key == "changes" else name): poison(part, name) for name, part in value.items()}
+            return {
+                (f"{name}{HOSTILE}" if key == "changes" else name): poison(part, name) for name, part in value.items()
+            }
         if isinstance(value, list):
             return [poison(part, key) for part in value]
         fixed = ("verdict", "outcome", "name", "id", "kind", "change", "mode")

@@ -118,7 +118,9 @@ def expired(waiver: view.Json, started: str) -> bool:
 def _criteria(plan: view.PlanView) -> Figure:
     counts = plan.counts
     counted = len(plan.criteria) - counts["not_applicable"]
-    others = [f"{counts[name]:,} {words.OUTCOMES[name]}" for name in ("failed", "not_checked", "waived") if counts[name]]
+    others = [
+        f"{counts[name]:,} {words.OUTCOMES[name]}" for name in ("failed", "not_checked", "waived") if counts[name]
+    ]
     return Figure("Criteria that hold", f"{counts['passed']:,} of {counted:,}", ", ".join(others))
 
 
@@ -151,7 +153,9 @@ def _rows(plan: view.PlanView) -> Figure | None:
     touched = [table for table in plan.tables if table.touched]
     changed = sum((table.changed or 0) + (table.added or 0) + (table.deleted or 0) for table in touched)
     untouched = len(plan.tables) - len(touched)
-    return Figure("Rows changed", text.count(changed), f"in {text.some(len(touched), 'table')}, {untouched:,} untouched")
+    return Figure(
+        "Rows changed", text.count(changed), f"in {text.some(len(touched), 'table')}, {untouched:,} untouched"
+    )
 
 
 def _backup(plan: view.PlanView) -> Figure | None:

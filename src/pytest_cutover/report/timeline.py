@@ -70,9 +70,9 @@ def timeline(rows: Sequence[Bar], label: str) -> Markup:
         at = _percent(tick / total)
         anchor = "start" if tick == 0 else "end" if tick > 0.94 * total else "middle"
         drawn.append(
-            Markup('<line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/><text x="{0}%" y="12" text-anchor="{3}">{4}</text>').format(
-                at, _TOP - 6, bottom, anchor, _tick_label(tick)
-            )
+            Markup(
+                '<line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/><text x="{0}%" y="12" text-anchor="{3}">{4}</text>'
+            ).format(at, _TOP - 6, bottom, anchor, _tick_label(tick))
         )
     drawn.append(Markup("</g>"))
     for position, row in enumerate(rows):
@@ -109,9 +109,9 @@ def _draw(row: Bar, total: float, y: int) -> Markup:
     width = max(100 * row.seconds / total, _SMALLEST)
     label = row.label if len(row.label) <= _LABEL_LENGTH else "…" + row.label[1 - _LABEL_LENGTH :]
     state = row.outcome if row.outcome in ("ok", "failed", "not_run") else "not_run"
-    texts = Markup('<text x="0" y="{0}" class="what">{1}</text><text x="100%" y="{0}" text-anchor="end">{2}</text>').format(
-        y + 13, label, row.words
-    )
+    texts = Markup(
+        '<text x="0" y="{0}" class="what">{1}</text><text x="100%" y="{0}" text-anchor="end">{2}</text>'
+    ).format(y + 13, label, row.words)
     track = Markup('<rect class="track" x="0" y="{}" width="100%" height="8" rx="2"/>').format(y + 19)
     if state == "not_run":
         return Markup('<g class="bar not_run"><title>{}</title>{}{}</g>').format(row.label, texts, track)

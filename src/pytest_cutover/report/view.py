@@ -159,12 +159,14 @@ class RunView:
 
 _CRITERION_OUTCOMES = ("passed", "failed", "waived", "not_checked", "not_applicable")
 _VERDICTS = (words.GO, words.NO_GO, words.INCOMPLETE)
+_WORRY = (words.NO_GO, words.INCOMPLETE, words.NONE, words.GO)
 
 
 def read(result: Json) -> RunView:
-    """The run that a result tells of."""
+    """The run that a result tells of, the plans that need a person first."""
     anchors: set[str] = set()
     plans = tuple(_plan(data, anchors) for data in mappings(result, "plans"))
+    plans = tuple(sorted(plans, key=lambda plan: _WORRY.index(plan.verdict)))
     verdict = _verdict(result)
     return RunView(verdict, string(result, "reason") or _run_reason(verdict, plans), plans, result)
 
