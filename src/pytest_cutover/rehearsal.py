@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -252,6 +252,44 @@ class Rehearsal:
             for each in (*found.added, *found.dropped, *found.altered)
         ]
 
+    def facts(self) -> dict[str, Any]:
+        """What is known by now, as plain data for the result file; keys as in docs/result.md."""
+        known: dict[str, Any] = {
+            "stages": [{"name": name} | vars(stage) for name, stage in self.stages.items()],
+            "steps": [_step_facts(step) for step in self.migration.steps] if self.migration else [],
+            "rollbacks": [_rollback_facts(done) for done in self.rollbacks.values()],
+            "schema_diff": self.schema_differences(),
+            "notes": [],
+        }
+        if self.server is not None:
+            known["target"], known["notes"] = self._target_facts(self.server)
+        if self.backup is not None:
+            known["backup"] = _backup_facts(self.backup)
+        if self.rerun_of is not None:
+            failed = self.rerun_of.failed_step
+            known["rerun"] = {
+                "seconds": self.rerun_of.seconds,
+                "outcome": "failed" if failed else "ok",
+                "error": _step_failure(failed) if failed else None,
+            }
+        if self._ledger is not None:
+            known["changes"] = {name: asdict(entry) for name, entry in self._ledger.tables.items()}
+        return known
+
+    def _target_facts(self, server: Server) -> tuple[dict[str, Any], list[str]]:
+        production = self.plan.file.sandbox.major
+        notes = []
+        if production is not None and production != server.facts.major:
+            notes.append(f"Rehearsed on PostgreSQL {server.facts.version}; production runs {production}.")
+        if any(step.command for step in self.plan.file.migrate.steps):
+            notes.append("Command steps ran without a restriction of their network.")
+        return {
+            "kind": server.facts.kind,
+            "server_version": server.facts.version,
+            "why": server.facts.why,
+            "production_major": production,
+        }, notes
+
     def close(self) -> None:
         """Ends the sessions of every database; the server drops the databases with itself."""
         for database in self._databases.values():
@@ -337,6 +375,45 @@ def _count_rows(database: Database) -> dict[str, int]:
         name: int(database.scalar(f"SELECT count(*) FROM ONLY {quote_relation(name)}"))
         for name, table in database.catalog.tables.items()
         if table.kind == "table"
+    }
+
+
+def _step_facts(step: StepRun) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "seconds": step.seconds,
+        "outcome": step.outcome,
+        "budget": step.budget,
+        "error": str(step.error) if step.error else None,
+        "statements": [asdict(each) for each in step.statements],
+        "notices": [asdict(each) for each in step.notices],
+    }
+
+
+def _rollback_facts(done: RollbackRun) -> dict[str, Any]:
+    return {
+        "name": done.rollback.name,
+        "seconds": done.seconds,
+        "outcome": "failed" if done.error else "ok",
+        "error": done.error or None,
+        "differences": list(done.differences),
+        "residue": list(done.rollback.residue),
+    }
+
+
+def _backup_facts(state: BackupState) -> dict[str, Any]:
+    facts = state.facts
+    return {
+        "path": facts.path.name,
+        "sha256": facts.sha256,
+        "bytes": facts.bytes,
+        "format": facts.format,
+        "server_version": facts.server_version,
+        "taken": state.taken.isoformat() if state.taken else None,
+        "age": state.age.total_seconds() if state.age else None,
+        "tables": state.tables,
+        "rows": state.rows,
+        "handled": [*facts.handled, *state.warnings],
     }
 
 

@@ -1,1 +1,254 @@
 """The pytest plugin: the only code that imports pytest."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_cutover.errors import CutoverError
+from pytest_cutover.plugin import pytest_html
+from pytest_cutover.plugin.claims import CLAIM, MARKER, OWN_CHECK, claim_of, criteria_of, parametrize
+from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them here)
+    after,
+    backup,
+    before,
+    criterion,
+    ledger,
+    migration,
+    plan,
+    rehearsal,
+    rerun,
+    rollback,
+    rollback_name,
+    rolled_back,
+)
+from pytest_cutover.plugin.options import VERIFICATIONS, add_options, read_options
+from pytest_cutover.plugin.outcomes import PAYLOAD, record_of, shape_report, to_record
+from pytest_cutover.plugin.progress import Progress
+from pytest_cutover.plugin.session import RUN, Run, forget_earlier_results, start_run
+from pytest_cutover.report.page import write_page
+from pytest_cutover.report.result import build_result, plan_result, write_result
+from pytest_cutover.report.terminal import summary_lines
+from pytest_cutover.verdict import EXIT_STATUS, NOT_CHECKED, Record
+
+_STYLES: dict[str, dict[str, bool]] = {
+    "plain": {}, "good": {"green": True}, "bad": {"red": True}, "warn": {"yellow": True}, "dim": {"light": True},
+    "bold": {"bold": True},
+}  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options, in their long spelling."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads options and plans; a mistake in either ends the run before anything is started."""
+    config.addinivalue_line("markers", f"{MARKER}(*kinds): the check answers for criteria of these kinds")
+    options = read_options(config)
+    if not options.active or config.option.help:
+        return
+    if sys.flags.optimize:
+        raise pytest.UsageError("python -O removes assert statements, and with them every check: run without it")
+    controller = not hasattr(config, "workerinput")
+    if controller and not config.option.collectonly:
+        forget_earlier_results(options.report_dir)
+    config.stash[RUN] = start_run(options, Progress(config))
+    if controller and not config.option.collectonly:
+        pytest_html.switch_on(config, options.report_dir / "pytest.html")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Says what will be rehearsed."""
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return []
+    names = ", ".join(each.name for each in run.plans) or f"none in {run.options.plans}"
+    return [f"cutover: {'plan' if len(run.plans) == 1 else 'plans'} {names}; rehearsed on the embedded PostgreSQL"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives the checks their cases."""
+    run = metafunc.config.stash.get(RUN, None)
+    if run is not None:
+        parametrize(metafunc, run.plans)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Notes what every check answers for, and puts the checks of one plan together, its own run first."""
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return
+    folder = (run.options.root / VERIFICATIONS).resolve()
+    kept = []
+    for item in items:
+        if "NOTSET" in item.name and item.get_closest_marker(MARKER) is not None:
+            continue  # a kind that no plan uses: there is nothing to check, and nothing to skip
+        kept.append(item)
+        if item.path.resolve().is_relative_to(folder) or item.get_closest_marker(MARKER) is not None:
+            claim = claim_of(item)
+            item.stash[CLAIM] = claim
+            run.claims[item.nodeid] = {"plan": claim.plan, "id": claim.id, "kind": claim.kind}
+            for name in [claim.plan] if claim.plan else [each.name for each in run.plans]:
+                run.remaining[name] = run.remaining.get(name, 0) + 1
+    order = {each.name: number for number, each in enumerate(run.plans)}
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        claim = item.stash.get(CLAIM, None)
+        if claim is None or claim.plan is None:
+            return len(order), 0
+        implicit = getattr(claim.criterion, "IMPLICIT", False)
+        return order.get(claim.plan, 0), 0 if claim.id == "applies" else 1 if implicit and claim.id == "duration" else 2
+
+    items[:] = sorted(kept, key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lets the report carry what the check found, so that it reaches the controller under xdist."""
+    report = yield
+    claim, run = item.stash.get(CLAIM, None), item.config.stash.get(RUN, None)
+    if claim is not None and run is not None:
+        not_applicable = shape_report(report, call, claim) is not None
+        record = record_of(report, claim, {each.name: each for each in run.plans}, not_applicable)
+        facts = {}
+        if report.when == "teardown":
+            for name in [claim.plan] if claim.plan else [each.name for each in run.plans]:
+                known = run.new_facts(name)
+                if known is not None:
+                    facts[name] = known
+                run.remaining[name] -= 1
+                if run.remaining[name] == 0 and name in run.rehearsals:
+                    run.rehearsals[name].close()
+        setattr(report, PAYLOAD, {"plan": claim.plan, "record": record, "facts": facts})
+    return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keeps what a report carries; on the controller under xdist this is the only way it comes."""
+    payload = getattr(report, PAYLOAD, None)
+    if payload is not None and _active is not None:
+        if report.outcome == "rerun" and payload["record"] is not None:
+            # A check that held only when it was asked again did not hold.
+            payload["record"]["outcome"] = "failed"
+        _active.payloads.append(payload)
+        worker = getattr(getattr(report, "node", None), "gateway", None)
+        for name, facts in payload["facts"].items():
+            _active.facts[name, str(getattr(worker, "id", ""))] = facts
+
+
+_active: Run | None = None
+# pytest gives pytest_runtest_logreport no config.
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remembers the run for the hooks that are given no configuration."""
+    global _active
+    _active = session.config.stash.get(RUN, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes over what a worker had collected."""
+    if _active is not None:
+        _active.claims.update(getattr(node, "workeroutput", {}).get("cutover_claims", {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keeps a plan's checks on one worker, so that each plan is rehearsed once."""
+    run = config.stash.get(RUN, None)
+    if run is None or config.getoption("dist") != "load":
+        return None
+    from pytest_cutover.plugin.xdist import PlanScheduling
+
+    return PlanScheduling(config, log, [each.name for each in run.plans])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Computes the verdict, writes the results, and lets the verdict set the exit status."""
+    config = session.config
+    run = config.stash.get(RUN, None)
+    if run is None or config.option.collectonly:
+        return
+    try:
+        if hasattr(config, "workerinput"):
+            config.workeroutput["cutover_claims"] = run.claims  # type: ignore[attr-defined]
+            return
+        run.result = _result(run)
+        write_result(run.result, run.options.report_dir / "result.json")
+        write_page(run.result, run.options.report_dir / "report.html")
+    finally:
+        run.close()
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = EXIT_STATUS[run.result["verdict"]]
+
+
+def _result(run: Run) -> dict[str, Any]:
+    parts = []
+    for each in run.plans:
+        found = [
+            to_record(payload["record"])
+            for payload in run.payloads
+            if payload["record"] is not None and payload["plan"] in (each.name, None)
+        ]
+        facts = [known for (name, _), known in run.facts.items() if name == each.name]
+        best = max(facts, key=lambda known: sum(stage["outcome"] != "not_run" for stage in known["stages"]), default={})
+        parts.append(plan_result(each, _expected(run, each), found, best, date.today()))
+    return build_result(parts, run.started, time.perf_counter() - run.clock, run.options.root)
+
+
+def _expected(run: Run, plan: Any) -> list[Record]:
+    """One not-checked record for each criterion and each further check of the plan."""
+    claimed = {(claim["plan"], claim["id"]) for claim in run.claims.values()}
+    records = []
+    for each in criteria_of(plan):
+        reason = "its check did not run: it was deselected, or the run ended before it"
+        if (plan.name, each.id) not in claimed and run.claims:
+            reason = f'no check in {VERIFICATIONS}/ that was collected answers for the kind "{each.kind}"'
+        records.append(
+            Record(each.id, each.kind, NOT_CHECKED, reason=reason, why=each.why or "", source=each.source or "")
+        )
+    for claim in run.claims.values():
+        if claim["kind"] == OWN_CHECK and claim["plan"] in (plan.name, None):
+            records.append(Record(claim["id"], OWN_CHECK, NOT_CHECKED, reason="it did not run"))
+    return records
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says the verdict and why, last."""
+    run = config.stash.get(RUN, None)
+    if run is None or run.result is None:
+        return
+    terminalreporter.section("cutover", sep="=")
+    for text, style in summary_lines(run.result, width=terminalreporter._tw.fullwidth):
+        terminalreporter.write_line(text, **_STYLES[style])
+    terminalreporter.write_line(f"report: {_shown(run.options.report_dir / 'report.html')}")
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends what a run that broke off may have left."""
+    global _active
+    run = config.stash.get(RUN, None)
+    if run is not None:
+        _active = None
+        try:
+            run.close()
+        except CutoverError as error:
+            sys.stderr.write(f"{error}\n")

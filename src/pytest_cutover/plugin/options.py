@@ -1,0 +1,133 @@
+"""The options of a run, as one frozen value; nothing else reads pytest's configuration."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+VERIFICATIONS = "verifications"
+_CONFIGURABLE = ("plans", "sandbox", "report-dir")
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "plan": {
+        "action": "append", "metavar": "NAME", "help": "rehearse only this plan (may be given more than once)",
+    },
+    "plans": {"metavar": "DIR", "help": "the folder of plans (default: migrations)"},
+    "sandbox": {
+        "metavar": "auto|embedded",
+        "help": "where to rehearse; auto and embedded both mean the embedded PostgreSQL in this version (default: auto)",
+    },
+    "backup": {"metavar": "PATH", "help": "rehearse on this backup instead of the plan's own; needs one plan"},
+    "report-dir": {"metavar": "DIR", "help": "where result.json, report.html and pytest.html go (default: reports)"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line and `[tool.cutover]` of pyproject.toml ask for.
+
+    `active` is false for a run that addresses nothing in verifications/: it has no verdict.
+    """
+
+    root: Path
+    plans: Path
+    plan_names: tuple[str, ...]
+    backup: Path | None
+    report_dir: Path
+    active: bool
+
+    @property
+    def plan_root(self) -> Path:
+        """The folder that paths in plans may not leave."""
+        return self.root if self.plans.is_relative_to(self.root) else self.plans.parent
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Adds the long spellings, which no other plugin uses."""
+    group = parser.getgroup("cutover", "rehearsal of database migrations (pytest-cutover)")
+    for name, settings in _OPTIONS.items():
+        group.addoption(f"--cutover-{name}", dest=_dest(name), default=None, **settings)
+
+
+def add_short_options(parser: pytest.Parser) -> None:
+    """Adds the short spellings: for the conftest.py of a repository that is a rehearsal."""
+    group = parser.getgroup("cutover short", "the same, short (from conftest.py)")
+    for name, settings in _OPTIONS.items():
+        group.addoption(f"--{name}", dest=_dest(name), default=None, **settings)
+
+
+def _dest(name: str) -> str:
+    return f"cutover_{name.replace('-', '_')}"
+
+
+def read_options(config: pytest.Config) -> Options:
+    """The options of this run.
+
+    Raises:
+        pytest.UsageError: an option or a setting is wrong.
+    """
+    settings = _read_settings(config.rootpath / "pyproject.toml")
+
+    def value(name: str) -> Any:
+        given = config.getoption(_dest(name))
+        return settings.get(name) if given is None else given
+
+    here = config.invocation_params.dir
+    sandbox = value("sandbox") or "auto"
+    if sandbox not in ("auto", "embedded"):
+        raise pytest.UsageError(
+            f"--sandbox={sandbox}: this version rehearses on the embedded PostgreSQL; allowed: auto, embedded"
+        )
+    backup = value("backup")
+    return Options(
+        root=config.rootpath,
+        plans=_folder(config, "plans", settings, "migrations"),
+        plan_names=tuple(value("plan") or ()),
+        backup=None if backup is None else (here / backup).resolve(),
+        report_dir=_folder(config, "report-dir", settings, "reports"),
+        active=_addresses_verifications(config),
+    )
+
+
+def _folder(config: pytest.Config, name: str, settings: dict[str, Any], default: str) -> Path:
+    given = config.getoption(_dest(name))
+    if given is not None:
+        return Path(config.invocation_params.dir / given).resolve()
+    return Path(config.rootpath / settings.get(name, default)).resolve()
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"{path}: cannot be read: {error}") from error
+    settings: dict[str, Any] = content.get("tool", {}).get("cutover", {})
+    for name, found in settings.items():
+        if name not in _CONFIGURABLE:
+            raise pytest.UsageError(
+                f'{path}: [tool.cutover]: unknown key "{name}". Known keys: {", ".join(_CONFIGURABLE)}. '
+                "A live target is never a default: give it on the command line."
+            )
+        if not isinstance(found, str):
+            raise pytest.UsageError(f"{path}: [tool.cutover]: {name}: found {found!r}: write a text")
+    return settings
+
+
+def _addresses_verifications(config: pytest.Config) -> bool:
+    """True where an argument leads into verifications/, or to a folder that holds it."""
+    wanted = (config.rootpath / VERIFICATIONS).resolve()
+    for argument in config.args:
+        path = (config.invocation_params.dir / str(argument).split("::")[0]).resolve()
+        if path.is_relative_to(wanted) or wanted.is_relative_to(path):
+            return True
+    return False

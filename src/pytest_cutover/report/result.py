@@ -1,0 +1,106 @@
+"""result.json: everything that a run found, as plain data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import secrets
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest_cutover
+from pytest_cutover.plan.model import Plan
+from pytest_cutover.rehearsal import STAGES
+from pytest_cutover.verdict import Record, judge, overall
+
+FORMAT = 1
+
+
+def plan_result(
+    plan: Plan, expected: Sequence[Record], found: Sequence[Record], facts: Mapping[str, Any], today: date
+) -> dict[str, Any]:
+    """One plan's part of the result."""
+    judged = judge(expected, found, plan.file.waivers, today)
+    stages = {name: {"name": name, "seconds": 0.0, "outcome": "not_run", "error": ""} for name in STAGES}
+    stages |= {stage["name"]: stage for stage in facts.get("stages", [])}
+    checked = [record for record in judged.records if record.outcome in ("passed", "failed", "waived")]
+    if checked:
+        failed = any(record.outcome == "failed" for record in checked)
+        stages["verify"] = {
+            "name": "verify", "seconds": sum(record.seconds for record in checked),
+            "outcome": "failed" if failed else "ok", "error": "",
+        }  # fmt: skip
+    return {
+        "name": plan.name,
+        "title": plan.file.title,
+        "owner": plan.file.owner or "",
+        "engine": plan.file.engine,
+        "verdict": judged.verdict,
+        "reason": judged.reason,
+        "notes": list(facts.get("notes", [])),
+        "hashes": {"plan": plan.plan_sha256, "migration": plan.migration_sha256},
+        "target": facts.get("target", {"kind": "", "server_version": ""}),
+        "backup": facts.get("backup", {"path": plan.file.backup.path or "", "sha256": "", "bytes": 0, "format": "", "taken": None}),
+        "stages": list(stages.values()),
+        "steps": list(facts.get("steps", [])),
+        "rerun": facts.get("rerun"),
+        "rollbacks": list(facts.get("rollbacks", [])),
+        "schema_diff": list(facts.get("schema_diff", [])),
+        "criteria": [asdict(record) | {"evidence": list(record.evidence)} for record in judged.records],
+        "waivers": [
+            use.waiver.model_dump(mode="json") | {"used": use.used, "note": use.note} for use in judged.waivers
+        ],
+        "changes": dict(facts.get("changes", {})),
+    }
+
+
+def build_result(plans: list[dict[str, Any]], started: datetime, seconds: float, root: Path) -> dict[str, Any]:
+    """The whole result."""
+    verdict = overall([plan["verdict"] for plan in plans])
+    stopping = next((plan for plan in plans if plan["verdict"] == verdict != "GO"), None)
+    if not plans:
+        reason = "there is no plan: nothing was rehearsed"
+    elif stopping is None:
+        reason = "every criterion of every plan holds"
+    else:
+        reason = f"{stopping['name']}: {stopping['reason']}"
+    return {
+        "format": FORMAT,
+        "verdict": verdict,
+        "reason": reason,
+        "mode": "rehearsal",
+        "run_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "seconds": round(seconds, 3),
+        "git": _git(root),
+        "tool": {"version": pytest_cutover.__version__},
+        "python": platform.python_version(),
+        "plans": plans,
+    }
+
+
+def write_result(result: Mapping[str, Any], path: Path) -> None:
+    """Writes the file in one step: nobody ever reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(result, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _git(root: Path) -> dict[str, Any]:
+    """The revision and whether the work tree differs from it; both None where git does not know."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        revision = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+        status = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+        return {"revision": revision, "dirty": bool(status.strip())}
+    return {"revision": None, "dirty": None}

@@ -1,0 +1,47 @@
+"""Does the migration run, again and back, and change nothing but what it declares?"""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.criterion("applies")
+def test_applies(criterion, migration):
+    """Every step runs to its end without an error."""
+    finding = criterion.check(migration)
+    assert finding, finding
+
+
+@pytest.mark.criterion("duration")
+def test_duration(criterion, migration):
+    """The steps keep their budgets."""
+    finding = criterion.check(migration)
+    assert finding, finding
+
+
+@pytest.mark.criterion("only_declared_changes")
+def test_only_declared_changes(criterion, before, after, ledger):
+    """Nothing changed but what the plan declares."""
+    finding = criterion.check(before, after, ledger)
+    assert finding, finding
+
+
+@pytest.mark.criterion("idempotent")
+def test_idempotent(criterion, after, rerun):
+    """Running the migration once more does no harm."""
+    finding = criterion.check(after, rerun)
+    assert finding, finding
+
+
+@pytest.mark.criterion("restores_baseline")
+def test_restores_baseline(criterion, before, rollback):
+    """Each declared way back leads back."""
+    finding = criterion.check(before, rollback)
+    assert finding, finding
+
+
+@pytest.mark.criterion("backup_age")
+def test_backup_age(criterion, backup):
+    """The backup is recent enough."""
+    finding = criterion.check(backup)
+    assert finding, finding
