@@ -1,0 +1,135 @@
+"""The command `cutover`: sets up a repository, makes and checks plans, prints the reference."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_cutover import __version__
+from pytest_cutover.criteria import KINDS
+from pytest_cutover.errors import CutoverError, PlanError
+from pytest_cutover.plan.load import backup_path, find_plan_folders, load_plans
+
+_DESCRIPTION = """\
+Rehearse a database migration on a restored backup, prove every success criterion, and get a go/no-go.
+
+  cutover init     make this folder a rehearsal, with a small plan that comes out GO
+  pytest           rehearse every plan
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, or 2 where something is wrong."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help()
+        return 0
+    try:
+        status: int = given.run(given)
+        return status
+    except CutoverError as error:
+        print(f"cutover: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "cutover", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"cutover {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    init = commands.add_parser("init", help="make this folder a rehearsal, with a small plan that comes out GO")
+    init.add_argument("folder", nargs="?", default=".", type=Path, help="the repository (default: here)")
+    init.set_defaults(run=_init)
+
+    new = commands.add_parser("new", help="make the skeleton of a plan")
+    new.add_argument("name", help="the plan's name: its folder below migrations/")
+    new.add_argument("--plans", default="migrations", type=Path, metavar="DIR", help="the folder of plans")
+    new.set_defaults(run=_new)
+
+    check = commands.add_parser("check", help="read every plan and list every mistake, without running anything")
+    check.add_argument("--plans", default="migrations", type=Path, metavar="DIR", help="the folder of plans")
+    check.set_defaults(run=_check)
+
+    kinds = commands.add_parser("kinds", help="the criterion kinds: what each proves, its keys, an example")
+    kinds.add_argument("kind", nargs="?", help="only this kind")
+    kinds.add_argument("--markdown", action="store_true", help="as the page docs/kinds.md")
+    kinds.set_defaults(run=_kinds)
+    return parser
+
+
+def _init(given: argparse.Namespace) -> int:
+    from pytest_cutover.scaffold import init_repository
+
+    written, left = init_repository(given.folder)
+    for path in written:
+        print(f"wrote    {path}")
+    for path, advice in left:
+        print(f"left     {path}: it exists" + (f"; {advice}" if advice else ""))
+    print("\nNow run: pytest")
+    return 0
+
+
+def _new(given: argparse.Namespace) -> int:
+    from pytest_cutover.scaffold import new_plan
+
+    for path in new_plan(given.plans, given.name):
+        print(f"wrote    {path}")
+    print(f"\nFill in {given.plans / given.name / 'plan.toml'}, then run: cutover check")
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    plans = given.plans.resolve()
+    own = _own_kinds(plans.parent / "verifications")
+    folders = find_plan_folders(plans)
+    if not folders:
+        print(f"cutover: there is no plan in {given.plans}/*/plan.toml; make one with: cutover new NAME", file=sys.stderr)
+        return 2
+    problems: list[str] = []
+    for folder in folders:
+        try:
+            plan = load_plans([folder], plans.parent, KINDS, own)[0]
+        except PlanError as error:
+            problems += error.problems
+            continue
+        backup = backup_path(plan)
+        if backup is not None and not backup.exists():
+            problems.append(f"{plan.name}: backup.path: there is no file {backup}")
+            continue
+        print(f"{plan.name}: {len(plan.criteria)} criteria, {len(plan.file.migrate.steps)} steps: in order")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 2 if problems else 0
+
+
+def _own_kinds(verifications: Path) -> list[str]:
+    from pytest_cutover.plugin.claims import marked_kinds
+
+    return [kind for kind in marked_kinds(verifications) if kind not in KINDS]
+
+
+def _kinds(given: argparse.Namespace) -> int:
+    from pytest_cutover.criteria.reference import render_kind, render_list, render_reference
+    from pytest_cutover.plan.load import nearest
+
+    if given.kind is not None and given.kind not in KINDS:
+        raise CutoverError(
+            f'there is no kind "{given.kind}". Kinds: {", ".join(sorted(KINDS))}.{nearest(given.kind, sorted(KINDS))}'
+        )
+    if given.kind is not None:
+        print(render_kind(KINDS[given.kind]))
+    else:
+        print(render_reference() if given.markdown else render_list(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

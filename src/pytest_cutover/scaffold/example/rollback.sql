@@ -1,0 +1,3 @@
+BEGIN;
+ALTER TABLE parcels DROP COLUMN weight_g;
+COMMIT;
