@@ -97,6 +97,7 @@ class _Reader:
             return None
         known = tuple(criterion for criterion in criteria if criterion is not None)
         self._check_ids(file, known)
+        self._check_supported(file)
         return Plan(
             name=self.folder.name, folder=self.folder, root=self.root, file=file, criteria=known,
             plan_sha256=hashlib.sha256(content).hexdigest(),
@@ -108,23 +109,23 @@ class _Reader:
             return model.model_validate(raw, context={"folder": self.folder, "root": self.root})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                self._explain(model, raw, where, detail)
+                self._explain(model, where, detail)
             return None
 
-    def _explain(self, model: type[BaseModel], raw: Any, where: str, detail: Any) -> None:
+    def _explain(self, model: type[BaseModel], where: str, detail: Any) -> None:
         path = tuple(detail["loc"])
-        place = _join(where, _dotted(raw, path))
+        place = _join(where, _dotted(path))
         kind = detail["type"]
         if kind == "extra_forbidden":
             known = _known_keys(model, path[:-1])
             key = str(path[-1])
             self.problem(
-                _join(where, _dotted(raw, path[:-1])),
+                _join(where, _dotted(path[:-1])),
                 f'unknown key "{key}". Known keys: {", ".join(known)}.{nearest(key, known)}',
             )
             return
         if kind == "missing":
-            self.problem(_join(where, _dotted(raw, path[:-1])), f'the key "{path[-1]}" is missing')
+            self.problem(_join(where, _dotted(path[:-1])), f'the key "{path[-1]}" is missing')
             return
         message = detail["msg"].removeprefix("Value error, ")
         if kind == "too_short" and path == ("criteria",):
@@ -182,6 +183,19 @@ class _Reader:
                     f'there is no criterion "{waiver.criterion}". Criteria: {", ".join(ids)}.'
                     f"{nearest(waiver.criterion, ids)}",
                 )
+
+    def _check_supported(self, file: PlanFile) -> None:
+        """What the format knows and this version cannot rehearse is refused here, not in the middle of a run."""
+        if file.engine != "postgresql":
+            self.problem("engine", f'found "{file.engine}": this version rehearses "postgresql" only')
+        if file.backup.command is not None:
+            self.problem("backup.command", "this version reads a backup from `path` only")
+        steps = [("migrate", file.migrate.steps)]
+        steps += [(f'rollback "{rollback.name}"', rollback.steps) for rollback in file.rollback]
+        for place, listed in steps:
+            for number, step in enumerate(listed, 1):
+                if step.flyway is not None:
+                    self.problem(f"{place}.steps[{number}].flyway", "this version runs `sql` and `command` steps only")
 
     def _check_paths(self, raw: Mapping[str, Any]) -> None:
         """Every file the plan names exists inside the repository; looked at even where the rest is wrong."""
@@ -247,8 +261,8 @@ def _join(where: str, place: str) -> str:
     return f"{where}: {place}" if where and place else where or place
 
 
-def _dotted(raw: Any, path: tuple[Any, ...]) -> str:
-    """The key as a person writes it: `rollback[2].steps[1].sql`, with the name of a rollback where it has one."""
+def _dotted(path: tuple[Any, ...]) -> str:
+    """The key as a person writes it, list entries counted from 1: `rollback[2].steps[1].sql`."""
     text = ""
     for part in path:
         if isinstance(part, int):
