@@ -57,6 +57,7 @@ def stages(*seconds: float, failed: str = "") -> list[Result]:
             "name": name,
             "seconds": time or 0.0,
             "outcome": "not_run" if time is None else "failed" if name == failed else "ok",
+            "error": "",
         }
         for name, time in zip(names, given)
     ]
@@ -462,6 +463,20 @@ def migration_failed() -> Result:
     return run(plan, verdict="NO-GO", seconds=5.4)
 
 
+def restore_failed() -> Result:
+    """The backup is refused; nothing was checked."""
+    plan = vatsim()
+    cause = "the dump ends without its last line, PostgreSQL database dump complete: it was cut off. Take it again."
+    plan["verdict"] = "INCOMPLETE"
+    plan["reason"] = "21 of 21 criteria were not checked; applies: restore failed"
+    for one in plan["criteria"]:
+        one |= {"outcome": "not_checked", "actual": "", "message": "", "reason": f"restore failed: {cause}"}
+    plan["stages"] = stages(0.31, failed="restore")
+    plan["stages"][0]["error"] = cause
+    plan |= {"steps": [], "changes": {}, "schema_diff": [], "rollbacks": [], "rerun": None}
+    return run(plan, verdict="INCOMPLETE", seconds=0.9)
+
+
 def interrupted() -> Result:
     """Ctrl-C while the checks ran: no rerun, no rollback, and keys that were never written."""
     plan = vatsim()
@@ -496,6 +511,7 @@ def waived() -> Result:
             "until": "2026-03-31",
             "reason": "61 controllers logged on with a pilot's callsign on 3 January; known and harmless",
             "used": True,
+            "note": "",
         },
         {
             "criterion": "duration",
@@ -504,6 +520,7 @@ def waived() -> Result:
             "until": "2026-02-01",
             "reason": "slow disk on the old build machine",
             "used": False,
+            "note": "not needed: the criterion is passed",
         },
     ]
     return run(plan)
@@ -630,6 +647,8 @@ def hostile() -> Result:
 
 
 SAMPLES = {
-    "go": go, "no_go": no_go, "incomplete": incomplete, "migration_failed": migration_failed, "interrupted": interrupted,
-    "waived": waived, "several": several, "live": live, "nothing": nothing, "bare": bare,
+    made.__name__: made
+    for made in (
+        go, no_go, incomplete, migration_failed, restore_failed, interrupted, waived, several, live, nothing, bare,
+    )
 }  # fmt: skip

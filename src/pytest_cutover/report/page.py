@@ -15,7 +15,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_cutover.report import text, view, words
+from pytest_cutover.report import fields, text, view, words
 from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline
 
 FOLD = 80
@@ -86,12 +86,12 @@ def _environment() -> Environment:
         "outcome": lambda outcome: words.OUTCOMES.get(outcome, outcome),
         "tone": lambda verdict: _TONES[verdict],
         "shell": shlex.quote,
-        "anchor": view.slug,
+        "anchor": fields.slug,
     }  # fmt: skip
     environment.globals |= {
         "icons": {name: Markup(drawing) for name, drawing in _ICONS.items()},
         "some": text.some, "bars": bars, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
-        "number": view.number, "string": view.string, "listing": view.listing, "mappings": view.mappings,
+        "number": fields.number, "string": fields.string, "listing": fields.listing, "mappings": fields.mappings,
         "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "WIDE": WIDE, "expired": expired,
     }  # fmt: skip
     return environment
@@ -109,9 +109,9 @@ def figures(plan: view.PlanView) -> list[Figure]:
     return [one for one in (_criteria(plan), _migration(plan), _way_back(plan), _rows(plan), _backup(plan)) if one]
 
 
-def expired(waiver: view.Json, started: str) -> bool:
+def expired(waiver: fields.Json, started: str) -> bool:
     """True when the run began after the waiver's last day."""
-    until = view.string(waiver, "until")
+    until = fields.string(waiver, "until")
     return bool(until and started) and started[:10] > until[:10]
 
 
@@ -136,10 +136,10 @@ def _migration(plan: view.PlanView) -> Figure | None:
 
 def _way_back(plan: view.PlanView) -> Figure | None:
     ways = [
-        (seconds, view.string(way, "name"))
+        (seconds, fields.string(way, "name"))
         for way in plan.parts("rollbacks")
-        if view.string(way, "outcome") == "ok" and not way.get("differences")
-        if (seconds := view.number(way, "seconds")) is not None
+        if fields.string(way, "outcome") == "ok" and not way.get("differences")
+        if (seconds := fields.number(way, "seconds")) is not None
     ]
     if not ways:
         return Figure("Way back", "none proved") if plan.parts("rollbacks") else None
@@ -162,7 +162,7 @@ def _backup(plan: view.PlanView) -> Figure | None:
     backup = plan.part("backup")
     if not backup:
         return None
-    parts = [text.moment(backup.get("taken")), text.size(view.number(backup, "bytes"))]
+    parts = [text.moment(backup.get("taken")), text.size(fields.number(backup, "bytes"))]
     old = text.age(backup.get("age"))
     return Figure("Backup", f"{old} old" if old else "age unknown", ", ".join(part for part in parts if part))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Literal, NamedTuple
 
-from pytest_cutover.report import text, view, words
+from pytest_cutover.report import fields, text, view, words
 
 Style = Literal["plain", "good", "bad", "warn", "dim", "bold"]
 
@@ -27,7 +27,7 @@ class Line(NamedTuple):
     style: Style = "plain"
 
 
-def summary_lines(result: view.Json, width: int = 80, report: str | None = None) -> list[Line]:
+def summary_lines(result: fields.Json, width: int = 80, report: str | None = None) -> list[Line]:
     """The summary of a result; its last line is the verdict. `report` is where the page lies.
 
     No line holds a control character, whatever a database answered. Prose is wrapped at `width`; names and
@@ -50,12 +50,12 @@ def _plan(plan: view.PlanView, width: int) -> Iterator[Line]:
     yield from _joined(_times(plan), " · ", width, _INDENT)
     for note in plan.notes:
         yield from _prose(f"Note: {note}", width, _INDENT, "warn")
-    yield from _broken_steps(plan)
+    yield from _breakages(plan)
+    waivers = {fields.string(each, "criterion"): fields.string(each, "note") for each in plan.parts("waivers")}
     for criterion in plan.failed[:FAILED_SHOWN]:
-        yield from _failed(criterion, width)
+        yield from _failed(criterion, waivers.get(criterion.id, ""), width)
     if len(plan.failed) > FAILED_SHOWN:
-        more = text.some(len(plan.failed) - FAILED_SHOWN, "failed criterion", "failed criteria")
-        yield Line(f"{_INDENT}and {more} more in the report", "bad")
+        yield Line(f"{_INDENT}and {len(plan.failed) - FAILED_SHOWN:,} more failed, in the report", "bad")
     yield from _not_checked(plan, width)
     yield from _waived(plan, width)
 
@@ -63,24 +63,23 @@ def _plan(plan: view.PlanView, width: int) -> Iterator[Line]:
 def _times(plan: view.PlanView) -> list[str]:
     times = []
     for stage in plan.parts("stages"):
-        name, outcome = text.one_line(stage.get("name") or "unnamed"), view.string(stage, "outcome")
+        name, outcome = text.one_line(stage.get("name") or "unnamed"), fields.string(stage, "outcome")
         if outcome == "not_run":
             times.append(f"{name} not run")
         else:
             mark = " failed" if outcome == "failed" else ""
-            times.append(f"{name} {text.duration(view.number(stage, 'seconds'))}{mark}".strip())
+            times.append(f"{name} {text.duration(fields.number(stage, 'seconds'))}{mark}".strip())
     return times
 
 
-def _broken_steps(plan: view.PlanView) -> Iterator[Line]:
-    for step in plan.parts("steps"):
-        if view.string(step, "outcome") == "failed":
-            yield Line("")
-            yield Line(f"{_INDENT}failed  step {text.one_line(step.get('name') or 'unnamed')}", "bad")
-            yield from _quoted(view.string(step, "error"))
+def _breakages(plan: view.PlanView) -> Iterator[Line]:
+    for what, error in plan.breakages:
+        yield Line("")
+        yield Line(f"{_INDENT}failed  {text.one_line(what)}", "bad")
+        yield from _quoted(error)
 
 
-def _failed(criterion: view.CriterionView, width: int) -> Iterator[Line]:
+def _failed(criterion: view.CriterionView, waiver: str, width: int) -> Iterator[Line]:
     inner = _INDENT * 2
     yield Line("")
     yield Line(f"{_INDENT}failed  {text.one_line(criterion.id)}", "bad")
@@ -88,6 +87,8 @@ def _failed(criterion: view.CriterionView, width: int) -> Iterator[Line]:
     for label, value in (("before", criterion.before), ("expected", criterion.expected), ("found", criterion.actual)):
         if value:
             yield from _labelled(label, value, width, inner, "bold" if label == "found" else "plain")
+    if waiver:
+        yield from _labelled("waiver", waiver, width, inner, "warn")
     for block in criterion.evidence[:1]:
         yield from _evidence(block, width, inner)
 
@@ -127,7 +128,7 @@ def _not_checked(plan: view.PlanView, width: int) -> Iterator[Line]:
 
 
 def _waived(plan: view.PlanView, width: int) -> Iterator[Line]:
-    waivers = {view.string(waiver, "criterion"): waiver for waiver in plan.parts("waivers")}
+    waivers = {fields.string(waiver, "criterion"): waiver for waiver in plan.parts("waivers")}
     found = plan.of("waived")
     if found:
         yield Line("")
@@ -145,7 +146,7 @@ def _waived(plan: view.PlanView, width: int) -> Iterator[Line]:
 def _closing(run: view.RunView, width: int, report: str | None) -> Iterator[Line]:
     if len(run.plans) != 1:
         yield from _prose(run.reason, width, "")
-    seconds = view.number(run.data, "seconds")
+    seconds = fields.number(run.data, "seconds")
     verdict = run.verdict + (f" after {text.duration(seconds)}" if seconds is not None else "")
     parts = [verdict, _tally(run.plans), text.one_line(report or "")]
     yield Line(" · ".join(part for part in parts if part), _STYLES[run.verdict])

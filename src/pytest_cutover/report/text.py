@@ -26,6 +26,11 @@ def one_line(value: object, *, exact: bool = False) -> str:
     return clean(value, exact=exact).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def shorten(value: str, limit: int) -> str:
+    """The text, or its beginning and how long it is."""
+    return value if len(value) <= limit else f"{value[:limit]}… ({len(value):,} characters)"
+
+
 def escape_char(char: str) -> str:
     """The character as Python would spell it in a literal."""
     code = ord(char)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pytest_cutover.report.fields import Json, number, string
 from pytest_cutover.report.text import duration, one_line
-from pytest_cutover.report.view import Json, number, string
 
 _ROW = 40
 _TOP = 24

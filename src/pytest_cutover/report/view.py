@@ -5,15 +5,14 @@ The input is the dict of `result.json`. Keys may be missing; what is missing is 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from pytest_cutover.report import text, words
+from pytest_cutover.report.fields import Json, listing, mapping, mappings, number, slug, string, whole
 
-Json = Mapping[str, Any]
+CELL = 300
+"""So many characters of one value of evidence are shown."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,22 @@ class PlanView:
         """A list of tables of the result, empty where it is missing."""
         return mappings(self.data, key)
 
+    @cached_property
+    def breakages(self) -> list[tuple[str, str]]:
+        """What broke off, and the words of the error: steps, and stages for another reason than a step."""
+        steps = [
+            (f"step {string(step, 'name')}", string(step, "error"))
+            for step in self.parts("steps")
+            if string(step, "outcome") == "failed"
+        ]
+        return steps + [
+            (string(stage, "name"), string(stage, "error"))
+            for stage in self.parts("stages")
+            if string(stage, "outcome") == "failed"
+            and string(stage, "error")
+            and not (steps and stage.get("name") == "migrate")
+        ]
+
     def seconds(self, stage: str) -> float | None:
         """How long a stage took, None where it did not run."""
         for one in self.parts("stages"):
@@ -168,7 +183,8 @@ def read(result: Json) -> RunView:
     plans = tuple(_plan(data, anchors) for data in mappings(result, "plans"))
     plans = tuple(sorted(plans, key=lambda plan: _WORRY.index(plan.verdict)))
     verdict = _verdict(result)
-    return RunView(verdict, string(result, "reason") or _run_reason(verdict, plans), plans, result)
+    reason = plans[0].reason if len(plans) == 1 else string(result, "reason") or _run_reason(verdict, plans)
+    return RunView(verdict, reason, plans, result)
 
 
 def _plan(data: Json, anchors: set[str]) -> PlanView:
@@ -224,7 +240,7 @@ def _block(data: Json) -> Block:
     return Block(
         string(data, "title"),
         tuple(columns),
-        tuple(tuple(text.clean(cell, exact=True) for cell in row) for row in rows),
+        tuple(tuple(text.shorten(text.clean(cell, exact=True), CELL) for cell in row) for row in rows),
         total if isinstance(total, int) else len(rows),
         tuple(columns.index(key) for key in keys if key in columns) if "keys" in data else tuple(range(len(columns))),
     )
@@ -233,7 +249,7 @@ def _block(data: Json) -> Block:
 def _table(name: str, data: Json) -> TableView:
     columns = mapping(data, "columns")
     before, after, added, deleted, changed = (
-        _whole(data, key) for key in ("before", "after", "added", "deleted", "changed")
+        whole(data, key) for key in ("before", "after", "added", "deleted", "changed")
     )
     counts = tuple((text.one_line(key), int(columns[key])) for key in columns if isinstance(columns[key], int))
     return TableView(text.one_line(name), before, after, added, deleted, changed, counts)
@@ -260,8 +276,6 @@ def _with_reason(plan: PlanView) -> PlanView:
 def _run_reason(verdict: str, plans: tuple[PlanView, ...]) -> str:
     if not plans:
         return "No plan was rehearsed."
-    if len(plans) == 1:
-        return plans[0].reason
     behind = [plan.name for plan in plans if plan.verdict == verdict]
     return f"{', '.join(behind)}: {verdict}." if verdict != words.GO else f"All {len(plans)} plans are GO."
 
@@ -274,46 +288,3 @@ def _anchor(wanted: str, taken: set[str]) -> str:
         follower += 1
     taken.add(anchor)
     return anchor
-
-
-def slug(name: str) -> str:
-    """The name as a part of an address: other characters than letters, digits and `_.:-` become `_`."""
-    return re.sub(r"[^\w.:-]", "_", name)
-
-
-def string(data: Json, key: str) -> str:
-    """The text under a key, harmless; empty where it is missing or null."""
-    value = data.get(key)
-    return "" if value is None else text.clean(value).strip()
-
-
-def number(data: Json, key: str) -> float | None:
-    """The number under a key, None where there is none."""
-    value = data.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _whole(data: Json, key: str) -> int | None:
-    value = data.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def listing(data: Json, key: str) -> list[Any]:
-    """The list under a key, empty where there is none."""
-    value = data.get(key)
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def mapping(data: Json, key: str) -> Json:
-    """The table under a key, empty where there is none."""
-    value = data.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def mappings(data: Json, key: str) -> list[Json]:
-    """The tables in the list under a key."""
-    return list(_tables(listing(data, key)))
-
-
-def _tables(values: list[Any]) -> Iterator[Json]:
-    return (value for value in values if isinstance(value, Mapping))
