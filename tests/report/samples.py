@@ -77,7 +77,14 @@ def vatsim_steps() -> list[Result]:
             0.004,
             "DROP INDEX IF EXISTS idx_flight_sector_occupancy_callsign",
             "DROP INDEX",
-            notices=[{"severity": "NOTICE", "message": "2 other indexes cover column callsign"}],
+            notices=[
+                {
+                    "severity": "NOTICE",
+                    "message": "2 other indexes cover column callsign",
+                    "file": "07_drop_old_index.sql",
+                    "line": 4,
+                }
+            ],
         ),
         step("08_new_index.sql", 0.118, "CREATE INDEX idx_flight_sector_occupancy_callsign_cid …", "CREATE INDEX"),
     ]
