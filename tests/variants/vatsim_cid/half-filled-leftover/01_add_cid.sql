@@ -1,0 +1,6 @@
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+
+ALTER TABLE flight_sector_occupancy ADD COLUMN IF NOT EXISTS cid INTEGER NOT NULL DEFAULT 0;
+
+COMMIT;

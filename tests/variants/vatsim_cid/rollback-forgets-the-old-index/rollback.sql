@@ -1,0 +1,11 @@
+-- The way back without the backup: the table as it was, in one transaction.
+--
+-- The CIDs go with the column, those of rows inserted since included; the rows themselves stay.
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+
+DROP INDEX IF EXISTS public.idx_flight_sector_occupancy_callsign_cid;
+ALTER TABLE public.flight_sector_occupancy DROP CONSTRAINT IF EXISTS valid_cid;
+ALTER TABLE public.flight_sector_occupancy DROP COLUMN IF EXISTS cid;
+
+COMMIT;

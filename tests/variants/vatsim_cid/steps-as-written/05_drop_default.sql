@@ -1,0 +1,1 @@
+ALTER TABLE flight_sector_occupancy ALTER COLUMN cid DROP DEFAULT;

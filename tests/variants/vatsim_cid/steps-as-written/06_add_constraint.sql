@@ -1,0 +1,1 @@
+ALTER TABLE flight_sector_occupancy ADD CONSTRAINT valid_cid CHECK (cid > 0);

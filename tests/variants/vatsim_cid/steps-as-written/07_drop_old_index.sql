@@ -1,0 +1,1 @@
+DROP INDEX IF EXISTS idx_flight_sector_occupancy_callsign;

@@ -1,0 +1,17 @@
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+
+DO $$
+BEGIN
+    UPDATE flight_sector_occupancy fso
+    SET cid = f.cid
+    FROM flights f
+    WHERE fso.callsign = f.callsign
+      AND fso.entry_timestamp BETWEEN f.logon_time AND COALESCE(f.last_updated, f.logon_time + INTERVAL '24 hours')
+      AND fso.cid = 0;
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE 'already filled: %', SQLERRM;
+END
+$$;
+
+COMMIT;
