@@ -24,6 +24,8 @@ _TEST_ID = '<td class="col-testId">'
 _COLOURS = {words.GO: "#1d7048", words.NO_GO: "#b3372c", words.INCOMPLETE: "#85560a", words.NONE: "#5d5a54"}
 _STYLE = """<style>
 body { display: flex; flex-direction: column; color: #5d5a54; }
+a { color: #24567f; }
+#results-table { color: #1d1c1a; }
 #environment-header, #environment, footer { order: 1; }
 .cutover { margin: 0 0 1.5em; color: #1d1c1a; }
 .cutover p { margin: .35em 0; font-size: 14px; max-width: 60em; }
