@@ -42,7 +42,7 @@ def quote_part(part: str) -> str:
 def format_name(schema: str, *parts: str) -> str:
     """The dotted name; the schema is left out where it is `public`."""
     shown = parts if schema == DEFAULT_SCHEMA else (schema, *parts)
-    return ".".join(quote_part(part) for part in shown)
+    return ".".join([quote_part(part) for part in shown])
 
 
 def split_name(text: str) -> list[str]:

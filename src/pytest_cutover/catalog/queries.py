@@ -1,6 +1,7 @@
 """One query per kind of object. All run in one snapshot with an empty search path.
 
-Oids lead from one result to another while the catalog is built; they never leave it. `version` is the server's
+Oids lead from one result to another while the catalog is built; they never leave it. What belongs to a relation is
+asked for without looking whether an extension owns that relation: `of_extension` tells it once. `version` is the server's
 `server_version_num`; columns that an older server lacks are asked for as what that server does.
 """
 
@@ -12,8 +13,8 @@ _SCHEMAS = "SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 
 def _own(catalog: str, oid: str) -> str:
     """The condition that an extension does not own the object."""
     return (
-        f"NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid}"
-        " AND e.objsubid = 0 AND e.deptype = 'e')"
+        "NOT EXISTS (SELECT FROM pg_depend e WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'"
+        f" AND e.classid = '{catalog}'::regclass AND e.objid = {oid} AND e.objsubid = 0)"
     )
 
 
@@ -24,8 +25,6 @@ def _comment(catalog: str, oid: str, part: str = "0") -> str:
         f" AND d.objsubid = {part}"
     )
 
-
-_RELATIONS = f"SELECT c.oid FROM pg_class c WHERE c.relnamespace IN ({_SCHEMAS}) AND {_own('pg_class', 'c.oid')}"
 
 SCHEMAS = f"""
 SELECT n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner,
@@ -48,7 +47,8 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
        (SELECT array_agg(ARRAY[pn.nspname::text, pc.relname::text] ORDER BY i.inhseqno)
         FROM pg_inherits i JOIN pg_class pc ON pc.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = pc.relnamespace
         WHERE i.inhrelid = c.oid) AS parents,
-       fs.srvname AS server, ft.ftoptions AS server_options, d.description AS comment
+       fs.srvname AS server, ft.ftoptions AS server_options, e.objid IS NOT NULL AS of_extension,
+       d.description AS comment
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
@@ -56,8 +56,10 @@ LEFT JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid
 LEFT JOIN pg_foreign_server fs ON fs.oid = ft.ftserver
+LEFT JOIN pg_depend e ON e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
+      AND e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.objsubid = 0
 {_comment("pg_class", "c.oid")}
-WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.oid IN ({_RELATIONS})
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relnamespace IN ({_SCHEMAS})
 ORDER BY n.nspname, c.relname
 """
 
@@ -79,7 +81,8 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
 {_comment("pg_class", "a.attrelid", "a.attnum")}
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND c.oid IN ({_RELATIONS})
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
+  AND c.relnamespace IN ({_SCHEMAS})
 ORDER BY a.attrelid, a.attnum
 """
 
@@ -87,14 +90,9 @@ ORDER BY a.attrelid, a.attnum
 CONSTRAINTS = f"""
 SELECT con.oid, con.conrelid AS relation, con.conname AS name, con.contype AS type,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated, con.condeferrable AS deferrable,
-       con.condeferred AS deferred, con.conkey AS key, rn.nspname AS references_schema, rc.relname AS references_name,
-       (SELECT array_agg(ra.attname::text ORDER BY k.position)
-        FROM unnest(con.confkey) WITH ORDINALITY k (number, position)
-        JOIN pg_attribute ra ON ra.attrelid = con.confrelid AND ra.attnum = k.number) AS references_columns,
+       con.condeferred AS deferred, con.conkey AS key, con.confrelid AS references, con.confkey AS references_key,
        con.conindid AS index, con.conparentid AS parent, f.suspended, d.description AS comment
 FROM pg_constraint con
-LEFT JOIN pg_class rc ON rc.oid = con.confrelid
-LEFT JOIN pg_namespace rn ON rn.oid = rc.relnamespace
 LEFT JOIN (
   SELECT g.tgconstraint, array_agg(DISTINCT ARRAY[gn.nspname::text, gc.relname::text, g.tgenabled::text]) AS suspended
   FROM pg_trigger g JOIN pg_class gc ON gc.oid = g.tgrelid JOIN pg_namespace gn ON gn.oid = gc.relnamespace
@@ -102,7 +100,7 @@ LEFT JOIN (
   GROUP BY g.tgconstraint
 ) f ON f.tgconstraint = con.oid
 {_comment("pg_constraint", "con.oid")}
-WHERE con.conrelid IN ({_RELATIONS})
+WHERE con.conrelid <> 0 AND con.connamespace IN ({_SCHEMAS})
 ORDER BY con.conrelid, con.conname
 """
 
@@ -115,9 +113,7 @@ SELECT i.indexrelid AS oid, i.indrelid AS relation, n.nspname AS schema, c.relna
             THEN ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k)
        END AS expressions,
        CASE WHEN i.indpred IS NOT NULL THEN pg_get_expr(i.indpred, i.indrelid) END AS predicate,
-       s.spcname AS tablespace,
-       (SELECT array_agg(a.attname || ' ' || a.attstattarget ORDER BY a.attnum)
-        FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics,
+       s.spcname AS tablespace, t.targets AS statistics,
        p.inhparent AS parent, d.description AS comment
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
@@ -125,8 +121,12 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_inherits p ON p.inhrelid = i.indexrelid
+LEFT JOIN (
+  SELECT a.attrelid, array_agg(a.attname || '=' || a.attstattarget ORDER BY a.attnum) AS targets
+  FROM pg_attribute a WHERE a.attnum > 0 AND a.attstattarget >= 0 GROUP BY a.attrelid
+) t ON t.attrelid = i.indexrelid
 {_comment("pg_class", "i.indexrelid")}
-WHERE i.indrelid IN ({_RELATIONS})
+WHERE c.relnamespace IN ({_SCHEMAS})
 ORDER BY n.nspname, c.relname
 """
 
@@ -156,7 +156,7 @@ LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = c.oid AN
       AND o.refclassid = 'pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
 {data}
 {_comment("pg_class", "c.oid")}
-WHERE s.seqrelid IN ({_RELATIONS})
+WHERE c.relnamespace IN ({_SCHEMAS}) AND {_own("pg_class", "c.oid")}
 ORDER BY n.nspname, c.relname
 """
 
@@ -201,13 +201,11 @@ ORDER BY n.nspname, p.proname, 3
 
 TRIGGERS = f"""
 SELECT g.tgrelid AS relation, g.tgname AS name, pg_get_triggerdef(g.oid) AS definition, g.tgenabled AS enabled,
-       pn.nspname AS parent_schema, pc.relname AS parent_table, p.tgname AS parent_name, d.description AS comment
+       p.tgrelid AS parent_relation, p.tgname AS parent_name, d.description AS comment
 FROM pg_trigger g
 LEFT JOIN pg_trigger p ON p.oid = g.tgparentid
-LEFT JOIN pg_class pc ON pc.oid = p.tgrelid
-LEFT JOIN pg_namespace pn ON pn.oid = pc.relnamespace
 {_comment("pg_trigger", "g.oid")}
-WHERE (NOT g.tgisinternal OR (p.oid IS NOT NULL AND NOT p.tgisinternal)) AND g.tgrelid IN ({_RELATIONS})
+WHERE NOT g.tgisinternal OR (p.oid IS NOT NULL AND NOT p.tgisinternal)
 ORDER BY g.tgrelid, g.tgname
 """
 
@@ -218,7 +216,6 @@ SELECT p.polrelid AS relation, p.polname AS name, p.polcmd AS command, p.polperm
        pg_get_expr(p.polqual, p.polrelid) AS using, pg_get_expr(p.polwithcheck, p.polrelid) AS check,
        d.description AS comment
 FROM pg_policy p {_comment("pg_policy", "p.oid")}
-WHERE p.polrelid IN ({_RELATIONS})
 ORDER BY p.polrelid, p.polname
 """
 
@@ -226,7 +223,7 @@ RULES = f"""
 SELECT r.ev_class AS relation, r.rulename AS name, pg_get_ruledef(r.oid) AS definition, r.ev_enabled AS enabled,
        d.description AS comment
 FROM pg_rewrite r {_comment("pg_rewrite", "r.oid")}
-WHERE r.rulename <> '_RETURN' AND r.ev_class IN ({_RELATIONS})
+WHERE r.rulename <> '_RETURN'
 ORDER BY r.ev_class, r.rulename
 """
 
@@ -269,7 +266,7 @@ LEFT JOIN pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_class c ON c.oid = t.typrelid
 {_comment("pg_type", "t.oid")}
 WHERE t.typnamespace IN ({_SCHEMAS}) AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
-  AND NOT EXISTS (SELECT FROM pg_type y WHERE y.typarray = t.oid) AND {_own("pg_type", "t.oid")}
+  AND NOT EXISTS (SELECT FROM pg_type y WHERE y.oid = t.typelem AND y.typarray = t.oid) AND {_own("pg_type", "t.oid")}
 ORDER BY n.nspname, t.typname
 """
 

@@ -1,24 +1,27 @@
-"""Reads the catalog of the connected database: all queries in one round trip and one snapshot, then pure building."""
+"""Reads the catalog of the connected database in one snapshot."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import namedtuple_row
+from psycopg.rows import namedtuple_row, tuple_row
 
 from pytest_cutover.catalog import building, others, queries
 from pytest_cutover.catalog.model import Catalog
 from pytest_cutover.errors import CutoverError
-
-Records = Mapping[str, list[Any]]
-"""The rows of each query, as named tuples."""
+from pytest_cutover.names import quote_identifier
 
 OLDEST = 130000
 """The oldest server whose catalog can be read, as `server_version_num`."""
+
+_BATCH = 50
+"""How many sequences one query reads."""
 
 _SETTINGS = {
     # An empty path makes every definition name its schemas.
@@ -47,62 +50,95 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
     version = connection.info.server_version
     if version < OLDEST:
         raise CutoverError(f"the server is PostgreSQL {version // 10000}; its catalog can be read from 13 on")
-    return building.build(version, _fetch(connection, version))
+    # While the server works on the next batch, the objects of the one before are built.
+    with _without_garbage_collection(), _snapshot(connection), ThreadPoolExecutor(max_workers=1) as pool:
+        return building.build(version, _Records(connection, version, pool))
 
 
-class _Position(NamedTuple):
-    oid: int
-    last_value: int
-    is_called: bool
+class _Records(Mapping[str, list[Any]]):
+    """The rows of each query as named tuples, fetched in batches on the pool's thread; asking for one waits for it."""
+
+    def __init__(self, connection: psycopg.Connection[Any], version: int, pool: Executor) -> None:
+        self._pending = {
+            name: pending
+            for batch in _batches(version)
+            for pending in [pool.submit(_fetch, connection, batch)]
+            for name in batch
+        }
+        self._pending["positions"] = pool.submit(_fetch_positions, connection, self._pending["sequences"])
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return self._pending[name].result()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pending)
+
+    def __len__(self) -> int:
+        return len(self._pending)
 
 
-def _fetch(connection: psycopg.Connection[Any], version: int) -> dict[str, list[Any]]:
-    asked = {
-        "schemas": queries.SCHEMAS,
-        "relations": queries.RELATIONS,
-        "columns": queries.columns(version),
-        "constraints": queries.CONSTRAINTS,
-        "indexes": queries.INDEXES,
-        "sequences": queries.sequences(version),
-        "functions": queries.functions(version),
-        "triggers": queries.TRIGGERS,
-        "policies": queries.POLICIES,
-        "rules": queries.RULES,
-        "types": queries.types(version),
-        "extensions": queries.EXTENSIONS,
-        "others": others.query(version),
-    }
-    with _snapshot(connection):
-        records = _run(connection, asked)
-        records["positions"] = _fetch_positions(connection, records["sequences"]) if version < 180000 else []
-    return records
+def _batches(version: int) -> tuple[dict[str, str], ...]:
+    """The queries in the order in which their rows are built, those that are heavy on a large schema apart."""
+    return (
+        {"schemas": queries.SCHEMAS, "relations": queries.RELATIONS, "columns": queries.columns(version)},
+        {"constraints": queries.CONSTRAINTS},
+        {"indexes": queries.INDEXES},
+        {
+            "sequences": queries.sequences(version),
+            "functions": queries.functions(version),
+            "triggers": queries.TRIGGERS,
+            "policies": queries.POLICIES,
+            "rules": queries.RULES,
+            "types": queries.types(version),
+            "extensions": queries.EXTENSIONS,
+            "others": others.query(version),
+        },
+    )
 
 
-def _run(connection: psycopg.Connection[Any], asked: Mapping[str, str]) -> dict[str, list[Any]]:
+def _fetch(connection: psycopg.Connection[Any], batch: Mapping[str, str]) -> dict[str, list[Any]]:
     """The rows of every query, in one round trip where libpq can do that."""
     if not psycopg.Pipeline.is_supported():
-        return {name: _execute(connection, query).fetchall() for name, query in asked.items()}
+        return {name: _execute(connection, query).fetchall() for name, query in batch.items()}
     with connection.pipeline():
-        cursors = {name: _execute(connection, query) for name, query in asked.items()}
+        cursors = {name: _execute(connection, query) for name, query in batch.items()}
         return {name: cursor.fetchall() for name, cursor in cursors.items()}
+
+
+def _fetch_positions(connection: psycopg.Connection[Any], sequences: Future[dict[str, list[Any]]]) -> dict[str, Any]:
+    found = _fetch(connection, _position_queries(sequences.result()["sequences"]))
+    return {"positions": [row for rows in found.values() for row in rows]}
 
 
 def _execute(connection: psycopg.Connection[Any], query: str) -> psycopg.Cursor[Any]:
     return connection.cursor(row_factory=namedtuple_row).execute(query.encode(), prepare=False)
 
 
-def _fetch_positions(connection: psycopg.Connection[Any], sequences: list[Any]) -> list[Any]:
-    """Where the sequences stand that were never called: before 18 only reading each tells."""
-    asked = [each for each in sequences if each.last_value is None and each.readable]
-    if not asked:
-        return []
-    query = psycopg.sql.SQL(" UNION ALL ").join(
-        psycopg.sql.SQL("SELECT {} AS oid, last_value, is_called FROM {}").format(
-            psycopg.sql.Literal(each.oid), psycopg.sql.Identifier(each.schema, each.name)
+def _position_queries(sequences: list[Any]) -> dict[str, str]:
+    """Where the sequences stand that were never called: before 18 only reading each of them tells."""
+    asked = [each for each in sequences if each.last_value is None and each.is_called is None and each.readable]
+    # Planning a UNION takes time that grows with the square of its parts.
+    batches = [asked[start : start + _BATCH] for start in range(0, len(asked), _BATCH)]
+    return {
+        f"positions {number}": " UNION ALL ".join(
+            f"SELECT {each.oid} AS oid, last_value, is_called"
+            f" FROM {quote_identifier(each.schema)}.{quote_identifier(each.name)}"
+            for each in batch
         )
-        for each in asked
-    )
-    return _execute(connection, query.as_string(connection)).fetchall()
+        for number, batch in enumerate(batches)
+    }
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Nothing built here is garbage, yet the many new objects would make Python look through all objects again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -122,7 +158,7 @@ def _snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
             if not connection.closed:
                 connection.autocommit = autocommit
         return
-    row = connection.cursor(row_factory=psycopg.rows.tuple_row).execute(
+    row = connection.cursor(row_factory=tuple_row).execute(
         "SELECT " + ", ".join(f"current_setting('{name}')" for name in _SETTINGS)
     ).fetchone()
     assert row is not None
