@@ -162,9 +162,8 @@ def _backup(plan: view.PlanView) -> Figure | None:
     backup = plan.part("backup")
     if not backup:
         return None
-    parts = [text.moment(backup.get("taken")), text.size(fields.number(backup, "bytes"))]
     old = text.age(backup.get("age"))
-    return Figure("Backup", f"{old} old" if old else "age unknown", ", ".join(part for part in parts if part))
+    return Figure("Backup", f"{old} old" if old else "age unknown", text.moment(backup.get("taken")))
 
 
 def _favicon(tone: str) -> str:
