@@ -260,17 +260,17 @@ def test_undeclared_changes_of_the_schema_come_first_and_are_named() -> None:
     assert rally.index("column:players.series_id") < rally.index("column:series.league_id")
 
 
-def test_rows_add_up_and_untouched_tables_are_counted() -> None:
+def test_rows_add_up_and_tables_without_a_change_are_counted() -> None:
     result = samples.go()
     result["plans"][0]["changes"]["flights"] = samples.rows(1000, 990, added=5, deleted=15, changed=200)
 
     shown = page(result).after("Rows of each table")
 
     assert "flights 1,000 785 200 5 15 990" in shown
-    assert "6 tables untouched" in shown
+    assert "6 tables with no row changed" in shown
 
 
-def test_a_table_whose_rows_were_not_compared_is_not_called_untouched() -> None:
+def test_a_table_whose_rows_were_not_compared_is_not_called_unchanged() -> None:
     result = samples.go()
     result["plans"][0]["changes"] = {"log": {"before": 7, "after": 7}}
 

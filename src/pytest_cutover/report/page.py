@@ -22,6 +22,8 @@ FOLD = 80
 """With more criteria than this in a plan, those that hold are folded by kind."""
 CARDS = 60
 """So many failed criteria are shown with their evidence; the others in a line each."""
+NAMED = 8
+"""So many criteria that were not checked are named where they stop the go; all of them are in a section of their own."""
 WIDE = 2_000
 """With more criteria than this in a plan, the lines of those that hold leave out why and source."""
 
@@ -92,7 +94,7 @@ def _environment() -> Environment:
         "icons": {name: Markup(drawing) for name, drawing in _ICONS.items()},
         "some": text.some, "bars": bars, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
         "number": fields.number, "string": fields.string, "listing": fields.listing, "mappings": fields.mappings,
-        "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "WIDE": WIDE, "expired": expired,
+        "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "NAMED": NAMED, "WIDE": WIDE, "expired": expired,
     }  # fmt: skip
     return environment
 
@@ -154,7 +156,7 @@ def _rows(plan: view.PlanView) -> Figure | None:
     changed = sum((table.changed or 0) + (table.added or 0) + (table.deleted or 0) for table in touched)
     untouched = len(plan.tables) - len(touched)
     return Figure(
-        "Rows changed", text.count(changed), f"in {text.some(len(touched), 'table')}, {untouched:,} untouched"
+        "Rows changed", text.count(changed), f"in {text.some(len(touched), 'table')}, {untouched:,} unchanged"
     )
 
 

@@ -149,6 +149,12 @@ class PlanView:
             and not (steps and stage.get("name") == "migrate")
         ]
 
+    @property
+    def server(self) -> str:
+        """The engine and its version, as its makers spell it."""
+        name = words.ENGINES.get(self.engine, self.engine)
+        return " ".join(part for part in (name, string(self.part("target"), "server_version")) if part)
+
     def seconds(self, stage: str) -> float | None:
         """How long a stage took, None where it did not run."""
         for one in self.parts("stages"):

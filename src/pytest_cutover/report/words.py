@@ -7,7 +7,7 @@ NO_GO = "NO-GO"
 INCOMPLETE = "INCOMPLETE"
 NONE = "NO VERDICT"
 
-STAGES = ("restore", "baseline", "migrate", "verify", "rerun", "rollback")
+ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 OUTCOMES = {
     "failed": "failed",
