@@ -25,6 +25,11 @@ class StateDifferences:
         """Every difference that was not accepted, one text each."""
         return [f"{name}: {detail}" for name, detail in (*self.objects, *self.rows)]
 
+    @property
+    def named(self) -> str:
+        """The objects that differ, so that a waiver accepts these and no others."""
+        return ", ".join(name for name, _ in (*self.objects, *self.rows))
+
     def __bool__(self) -> bool:
         return bool(self.objects or self.rows)
 

@@ -58,7 +58,7 @@ class Idempotent(Kind):
                 False,
                 f"a second run changes {listed[0]}" + (f", and {len(listed) - 1} more" if len(listed) > 1 else ""),
                 expected=expected,
-                actual=f"{len(listed)} differences",
+                actual=differences.named,
                 evidence=differences.evidence,
             )
         if failed is not None:

@@ -58,7 +58,7 @@ class OnlyDeclaredChanges(Kind):
             False,
             f"{first}{more}",
             expected=expected,
-            actual=f"{len(violations)} undeclared or missing",
+            actual=", ".join(text if name == "rows" else name for name, text in violations),
             evidence=(listed, *ledger.evidence),
         )
 
@@ -71,17 +71,9 @@ def _undeclared(
         (each.object, f"{each.kind}, which the plan does not declare" + (f" ({each.detail})" if each.detail else ""))
         for each in found.all
         if each.object not in declared[each.kind]
-        and not _comes_with_its_table(each, declared[each.kind], before if each.kind == "dropped" else after)
+        and each.goes_with not in declared[each.kind]
         and not _expected_position(each, changes, before, after)
     ]
-
-
-def _comes_with_its_table(each: Difference, declared: set[str], side: Database) -> bool:
-    """True for a column, index, … that is added or dropped with a table of which the plan declares that."""
-    if each.kind == "altered":
-        return False
-    table = table_of(side.catalog, each.object)
-    return table is not None and f"table:{table}" in declared
 
 
 def _expected_position(each: Difference, changes: Changes, before: Database, after: Database) -> bool:

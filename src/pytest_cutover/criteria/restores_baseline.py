@@ -64,7 +64,7 @@ class RestoresBaseline(Kind):
                 False,
                 f"after the rollback the database is not the baseline: {listed[0]}{more}",
                 expected=expected,
-                actual=f"{len(listed)} differences",
+                actual=differences.named,
                 evidence=differences.evidence,
             )
         if self.way_budget is not None and rolled_back.seconds > self.way_budget:

@@ -92,17 +92,17 @@ def parametrize(metafunc: pytest.Metafunc, plans: Sequence[Plan]) -> None:
     if kinds:
         cases = [(plan, each) for plan in plans for each in criteria_of(plan) if each.kind in kinds]
         metafunc.parametrize(
-            ("plan", "criterion"), cases, indirect=True, scope="session",
+            ("plan", "criterion"), cases, indirect=True,
             ids=[f"{plan.name}-{each.id}" for plan, each in cases],
         )  # fmt: skip
     elif "rolled_back" in names:
         ways = [(plan, rollback.name) for plan in plans for rollback in plan.file.rollback]
         metafunc.parametrize(
-            ("plan", "rollback_name"), ways, indirect=True, scope="session",
+            ("plan", "rollback_name"), ways, indirect=True,
             ids=[f"{plan.name}-{name}" for plan, name in ways],
         )  # fmt: skip
     elif "plan" in names:
-        metafunc.parametrize("plan", plans, indirect=True, scope="session", ids=[plan.name for plan in plans])
+        metafunc.parametrize("plan", plans, indirect=True, ids=[plan.name for plan in plans])
 
 
 def _kinds(markers: Iterable[pytest.Mark]) -> set[str]:

@@ -27,7 +27,7 @@ def _or_not_checked(stage: Callable[[], T]) -> T:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def plan(request: pytest.FixtureRequest) -> Plan:
     """The plan that the check is about."""
     if not hasattr(request, "param"):
@@ -36,7 +36,7 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def rollback_name(request: pytest.FixtureRequest) -> str | None:
     """The way back that a plain check on `rolled_back` is about."""
     return getattr(request, "param", None)

@@ -55,17 +55,17 @@ def record_of(
         "id": claim.id,
         "kind": claim.kind,
         "outcome": outcome,
-        "before": finding.before if finding else "",
-        "expected": finding.expected if finding else "",
-        "actual": finding.actual if finding else "",
+        "before": finding.before if finding is not None else "",
+        "expected": finding.expected if finding is not None else "",
+        "actual": finding.actual if finding is not None else "",
         "message": message,
         "reason": reason,
-        "evidence": _shown(finding.evidence if finding else (), plans.get(claim.plan or "")),
+        "evidence": _shown(finding.evidence if finding is not None else (), plans.get(claim.plan or "")),
         "seconds": report.duration,
         "nodeid": report.nodeid,
         "why": (criterion.why if criterion else None) or "",
         "source": (criterion.source if criterion else None) or "",
-        "held_before": finding.held_before if finding else None,
+        "held_before": finding.held_before if finding is not None else None,
     }
 
 

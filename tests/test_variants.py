@@ -1,0 +1,170 @@
+"""Wrong migrations: each variant of each plan comes out NO-GO on the criterion that a person would point at.
+
+All variants of a plan are rehearsed in one run of pytest on a project of the same shape as this repository, where each
+variant is a plan of its own. The backup is a small one from the plan's own generator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_cutover.backup.inspect import inspect_backup
+from pytest_cutover.backup.restore import restore
+from pytest_cutover.sandbox import Sandboxes
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+VARIANTS = ROOT / "tests" / "variants"
+SCALE = "0.1"
+RIGHT = "right"
+
+
+def _variants() -> list[tuple[str, str]]:
+    return sorted((path.parent.parent.name, path.parent.name) for path in VARIANTS.glob("*/*/variant.toml"))
+
+
+def _settings(plan: str, variant: str) -> dict[str, Any]:
+    return tomllib.loads((VARIANTS / plan / variant / "variant.toml").read_text(encoding="utf-8"))
+
+
+def _altered_backup(backup: Path, prelude: list[Path], sql: str, target: Path) -> None:
+    """The backup with SQL applied to what it restores to, taken again with pg_dump."""
+    sandboxes = Sandboxes()
+    try:
+        facts = inspect_backup(backup)
+        server = sandboxes.server(facts.at_least, facts.at_least)
+        database, _, _ = restore(facts, server, "altered", prelude, None, lambda text: None)
+        with database.connect(pinned=False) as connection:
+            connection.execute(sql.encode())
+        subprocess.run(
+            [server.programs / "pg_dump", "--file", target, database.database],
+            env=database.libpq_environment(os.environ), check=True,
+        )  # fmt: skip
+    finally:
+        sandboxes.close()
+
+
+def _make_project(root: Path, plan: str) -> None:
+    """A project whose plans are the right migration and each variant of it."""
+    shutil.copyfile(ROOT / "conftest.py", root / "conftest.py")
+    shutil.copytree(ROOT / "verifications", root / "verifications", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["verifications"]\n')
+    fixtures = root / "fixtures" / plan
+    shutil.copytree(ROOT / "fixtures" / plan, fixtures, ignore=shutil.ignore_patterns("__pycache__", "backup*"))
+    backup = fixtures / "backup.sql.gz"
+    subprocess.run(
+        [sys.executable, fixtures / "generate.py", "--scale", SCALE, "--output", backup], check=True, capture_output=True
+    )
+    text = (ROOT / "migrations" / plan / "plan.toml").read_text(encoding="utf-8")
+    # The plan expects the size of production.
+    text = re.sub(r"^expect\s*=.*$", "", text, flags=re.MULTILINE)
+    prelude = [fixtures / Path(entry).name for entry in tomllib.loads(text)["backup"].get("prelude", [])]
+    for name in [RIGHT, *(variant for of, variant in _variants() if of == plan)]:
+        folder = root / "migrations" / name
+        shutil.copytree(ROOT / "migrations" / plan, folder)
+        own = text
+        if name != RIGHT:
+            settings = _settings(plan, name)
+            shutil.copytree(
+                VARIANTS / plan / name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("variant.toml")
+            )
+            if "steps" in settings:
+                own = _with_steps(own, settings["steps"])
+            if "backup_sql" in settings:
+                sql = (folder / settings["backup_sql"]).read_text(encoding="utf-8")
+                altered = fixtures / f"backup_{hashlib.sha256(sql.encode()).hexdigest()[:8]}.sql"
+                if not altered.exists():
+                    _altered_backup(backup, prelude, sql, altered)
+                own = re.sub(r'^path(\s*)=.*$', rf'path\1= "../../fixtures/{plan}/{altered.name}"', own, count=1, flags=re.M)
+        (folder / "plan.toml").write_text(own, encoding="utf-8")
+
+
+def _with_steps(text: str, steps: list[dict[str, Any]]) -> str:
+    """The plan with other steps."""
+    lines = ["steps  = ["]
+    for step in steps:
+        parts = []
+        for key, value in step.items():
+            shown = (
+                "{ " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in value.items()) + " }"
+                if isinstance(value, dict)
+                else json.dumps(value)
+            )
+            parts.append(f"{key} = {shown}")
+        lines.append("  { " + ", ".join(parts) + " },")
+    lines.append("]")
+    start = text.index("[migrate]")
+    begin = text.index("steps", start)
+    end = text.index("\n]", begin) + 2
+    return text[:begin] + "\n".join(lines) + text[end:]
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The result of each plan and each of its variants, as `PLAN/VARIANT`."""
+    found = {}
+    for plan in sorted({plan for plan, _ in _variants()}):
+        root = tmp_path_factory.mktemp(plan)
+        _make_project(root, plan)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-p", "no:randomly"],
+            cwd=root, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1, done.stdout[-4000:] + done.stderr[-4000:]
+        result = json.loads((root / "reports" / "result.json").read_text(encoding="utf-8"))
+        found |= {f"{plan}/{each['name']}": each for each in result["plans"]}
+    return found
+
+
+def _failed(result: dict[str, Any]) -> set[str]:
+    return {each["id"] for each in result["criteria"] if each["outcome"] == "failed"}
+
+
+@pytest.mark.parametrize("plan", sorted({plan for plan, _ in _variants()}))
+def test_the_right_migration_is_a_go(results: dict[str, dict[str, Any]], plan: str) -> None:
+    """Otherwise nothing that follows says anything."""
+    right = results[f"{plan}/{RIGHT}"]
+
+    assert right["verdict"] == "GO", right["reason"]
+
+
+@pytest.mark.parametrize(("plan", "variant"), _variants(), ids=[f"{plan}-{variant}" for plan, variant in _variants()])
+def test_a_wrong_migration_is_a_no_go_where_a_person_would_point(
+    results: dict[str, dict[str, Any]], plan: str, variant: str
+) -> None:
+    """The criteria that the variant names fail, and where it says so no other one does."""
+    settings = _settings(plan, variant)
+    result = results[f"{plan}/{variant}"]
+
+    assert result["verdict"] == "NO-GO", result["reason"]
+    failed = _failed(result)
+    assert set(settings["catches"]) <= failed, f"failed: {sorted(failed)}"
+    if settings.get("only"):
+        assert failed == set(settings["catches"])
+
+
+@pytest.mark.parametrize("plan", sorted({plan for plan, _ in _variants()}))
+def test_no_criterion_is_without_a_variant_that_it_catches(results: dict[str, dict[str, Any]], plan: str) -> None:
+    """A criterion that never failed may be one that cannot."""
+    caught: set[str] = set()
+    for name, result in results.items():
+        if name.startswith(f"{plan}/") and not name.endswith(f"/{RIGHT}"):
+            caught |= _failed(result)
+
+    every = {each["id"] for each in results[f"{plan}/{RIGHT}"]["criteria"]}
+    # A slow migration and a slow way back are shown by the kinds' own examples: a variant would have to sleep.
+    assert every - caught - {"duration", "restores_baseline:restore"} == set()
