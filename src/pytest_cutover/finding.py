@@ -51,7 +51,8 @@ class Evidence:
         """The kept rows as a DataFrame."""
         import pandas
 
-        return pandas.DataFrame(list(self.rows), columns=list(self.columns))
+        frame: pandas.DataFrame = pandas.DataFrame(list(self.rows), columns=list(self.columns))
+        return frame
 
     def __str__(self) -> str:
         """The title, then one line per kept row: keys only."""

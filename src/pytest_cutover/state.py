@@ -50,7 +50,8 @@ def compare_states(
             taken.append(each.object)
         elif not (forward_sequences and only_moved_forward(expected.catalog, found.catalog, each.object)):
             objects.append((each.object, each.detail or each.kind))
-    rows, evidence = [], []
+    rows: list[tuple[str, str]] = []
+    evidence: list[Evidence] = []
     for each_table in differing_tables(expected, found):
         name = f"table:{each_table.table}"
         if name in accepted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Generator
@@ -138,7 +139,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keeps what a report carries; on the controller under xdist this is the only way it comes."""
     payload = getattr(report, PAYLOAD, None)
     if payload is not None and _active is not None:
-        if report.outcome == "rerun" and payload["record"] is not None:
+        if str(report.outcome) == "rerun" and payload["record"] is not None:
             # A check that held only when it was asked again did not hold.
             payload["record"]["outcome"] = "failed"
         _active.payloads.append(payload)
@@ -206,7 +207,7 @@ def _result(run: Run) -> dict[str, Any]:
         facts = [known for (name, _), known in run.facts.items() if name == each.name]
         best = max(facts, key=lambda known: sum(stage["outcome"] != "not_run" for stage in known["stages"]), default={})
         parts.append(plan_result(each, _expected(run, each), found, best, date.today()))
-    return build_result(parts, run.started, time.perf_counter() - run.clock, run.options.root)
+    return build_result(parts, shlex.join(["pytest", *map(str, run.options.arguments)]), run.started, time.perf_counter() - run.clock, run.options.root)
 
 
 def _expected(run: Run, plan: Any) -> list[Record]:
@@ -226,15 +227,19 @@ def _expected(run: Run, plan: Any) -> list[Record]:
     return records
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says the verdict and why, last."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
+    """Says the verdict and why, behind all that other plugins say."""
+    yield
     run = config.stash.get(RUN, None)
     if run is None or run.result is None:
         return
     terminalreporter.section("cutover", sep="=")
-    for text, style in summary_lines(run.result, width=terminalreporter._tw.fullwidth):
+    report = _shown(run.options.report_dir / "report.html")
+    for text, style in summary_lines(run.result, width=terminalreporter._tw.fullwidth, report=report):
         terminalreporter.write_line(text, **_STYLES[style])
-    terminalreporter.write_line(f"report: {_shown(run.options.report_dir / 'report.html')}")
 
 
 def _shown(path: Path) -> str:

@@ -42,6 +42,7 @@ class Options:
     plan_names: tuple[str, ...]
     backup: Path | None
     report_dir: Path
+    arguments: tuple[str, ...]
     active: bool
 
     @property
@@ -93,6 +94,7 @@ def read_options(config: pytest.Config) -> Options:
         plan_names=tuple(value("plan") or ()),
         backup=None if backup is None else (here / backup).resolve(),
         report_dir=_folder(config, "report-dir", settings, "reports"),
+        arguments=tuple(str(each) for each in config.invocation_params.args),
         active=_addresses_verifications(config),
     )
 

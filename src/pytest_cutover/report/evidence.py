@@ -13,7 +13,7 @@ _LONGEST_VALUE = 200
 
 
 def show_evidence(evidence: Evidence, report: Report) -> dict[str, Any]:
-    """The evidence as the result file holds it, every value a text: {"title", "columns", "rows", "total"}."""
+    """The evidence as the result file holds it, every value a text: {"title", "columns", "keys", "rows", "total"}."""
     if report.evidence == "none":
         columns: list[str] = []
     elif report.evidence == "keys":
@@ -23,10 +23,19 @@ def show_evidence(evidence: Evidence, report: Report) -> dict[str, Any]:
     positions = [evidence.columns.index(column) for column in columns]
     hidden = {column for column in columns if _masked(column, report.mask)}
     rows = [
-        [MASK if column in hidden else _text(row[position]) for column, position in zip(columns, positions, strict=True)]
+        [
+            MASK if column in hidden else _text(row[position])
+            for column, position in zip(columns, positions, strict=True)
+        ]
         for row in evidence.rows
     ]
-    return {"title": evidence.title, "columns": columns, "rows": rows if columns else [], "total": evidence.total}
+    return {
+        "title": evidence.title,
+        "columns": columns,
+        "keys": [column for column in columns if column in evidence.keys],
+        "rows": rows if columns else [],
+        "total": evidence.total,
+    }
 
 
 def _masked(column: str, patterns: list[str]) -> bool:

@@ -46,7 +46,9 @@ def plan_result(
         "notes": list(facts.get("notes", [])),
         "hashes": {"plan": plan.plan_sha256, "migration": plan.migration_sha256},
         "target": facts.get("target", {"kind": "", "server_version": ""}),
-        "backup": facts.get("backup", {"path": plan.file.backup.path or "", "sha256": "", "bytes": 0, "format": "", "taken": None}),
+        "backup": facts.get(
+            "backup", {"path": plan.file.backup.path or "", "sha256": "", "bytes": 0, "format": "", "taken": None}
+        ),
         "stages": list(stages.values()),
         "steps": list(facts.get("steps", [])),
         "rerun": facts.get("rerun"),
@@ -60,7 +62,7 @@ def plan_result(
     }
 
 
-def build_result(plans: list[dict[str, Any]], started: datetime, seconds: float, root: Path) -> dict[str, Any]:
+def build_result(plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path) -> dict[str, Any]:
     """The whole result."""
     verdict = overall([plan["verdict"] for plan in plans])
     stopping = next((plan for plan in plans if plan["verdict"] == verdict != "GO"), None)
@@ -75,6 +77,7 @@ def build_result(plans: list[dict[str, Any]], started: datetime, seconds: float,
         "verdict": verdict,
         "reason": reason,
         "mode": "rehearsal",
+        "command": command,
         "run_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
         "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "seconds": round(seconds, 3),
