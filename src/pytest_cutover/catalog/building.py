@@ -29,6 +29,9 @@ from pytest_cutover.catalog.model import (
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.names import DEFAULT_SCHEMA, format_name, quote_part
 
+POSITIONS = "positions"
+"""What the names of the queries begin with that tell where sequences stand."""
+
 _VIEW_KINDS = ("v", "m")
 
 _Object = TypeVar("_Object", bound=CatalogObject)
@@ -95,13 +98,15 @@ class _Builder:
                 table=self._relations[relation],
                 name=row.name,
                 type=codes.CONSTRAINT_TYPES[row.type],
-                definition=_without_not_valid(row.definition, row.validated),
+                definition=row.definition if row.validated else row.definition.removesuffix(" NOT VALID"),
                 validated=row.validated,
                 deferrable=row.deferrable,
                 deferred=row.deferred,
-                columns=tuple([names[relation, number] for number in row.key or ()]),
+                columns=tuple([names[relation, number] for number in row.key]) if row.key else (),
                 references=self._relations[row.references] if row.references else None,
-                references_columns=tuple([names[row.references, number] for number in row.references_key or ()]),
+                references_columns=(
+                    tuple([names[row.references, number] for number in row.references_key]) if row.references else ()
+                ),
                 suspended=tuple(_suspended(row.suspended)) if row.suspended else (),
                 parent=parent_names[row.parent] if row.parent else None,
                 comment=row.comment,
@@ -114,16 +119,17 @@ class _Builder:
         serves = {row.index: self._member(row) for row in self._members("constraints") if row.type in ("p", "u", "x")}
         names = self._names
         for row in rows:
+            relation = row.relation
             numbers = [int(number) for number in row.columns.split()]
-            keys = row.expressions or [names[row.relation, number] for number in numbers[: row.keys]]
+            keys = row.expressions or [names[relation, number] for number in numbers[: row.keys]]
             yield Index(
                 schema=row.schema,
                 name=row.name,
-                table=self._relations[row.relation],
+                table=self._relations[relation],
                 definition=row.definition,
                 method=row.method,
                 columns=tuple(keys),
-                included=tuple([names[row.relation, number] for number in numbers[row.keys :]]),
+                included=tuple([names[relation, number] for number in numbers[row.keys :]]),
                 predicate=row.predicate,
                 unique=row.unique,
                 primary=row.primary,
@@ -139,7 +145,12 @@ class _Builder:
             )
 
     def _sequences(self) -> Iterator[model.Sequence]:
-        standing = {row.oid: (row.last_value, row.is_called) for row in self._records["positions"]}
+        standing = {
+            row.oid: (row.last_value, row.is_called)
+            for name in self._records
+            if name.startswith(POSITIONS)
+            for row in self._records[name]
+        }
         for row in self._records["sequences"]:
             position = (row.last_value, row.is_called)
             if row.is_called is None:
@@ -254,9 +265,9 @@ def _column(row: Any, table: str, position: int) -> Column:
         storage=row.storage and codes.STORAGE[row.storage],
         compression=row.compression and codes.COMPRESSION[row.compression],
         statistics=row.statistics,
-        options=_sorted(row.options),
-        server_options=_sorted(row.server_options),
-        acl=parse_acl(row.acl),
+        options=_sorted(row.options) if row.options else (),
+        server_options=_sorted(row.server_options) if row.server_options else (),
+        acl=parse_acl(row.acl) if row.acl else (),
         comment=row.comment,
     )
 
@@ -344,7 +355,7 @@ def _type(row: Any, attributes: Sequence[Column]) -> Type:
         default=row.default,
         collation=row.collation,
         constraints=tuple(
-            DomainConstraint(name, _without_not_valid(definition, validated == "true"), validated == "true", comment)
+            DomainConstraint(name, definition.removesuffix(" NOT VALID"), validated == "true", comment)
             for name, definition, validated, comment in row.constraints or ()
         ),
         attributes=tuple(attributes),
@@ -356,10 +367,6 @@ def _type(row: Any, attributes: Sequence[Column]) -> Type:
 
 def _sorted(items: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(sorted(items)) if items else ()
-
-
-def _without_not_valid(definition: str, validated: bool) -> str:
-    return definition if validated else definition.removesuffix(" NOT VALID")
 
 
 def _suspended(rows: Iterable[Sequence[str]]) -> Iterator[str]:

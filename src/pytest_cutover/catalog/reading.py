@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import namedtuple_row, tuple_row
+from psycopg.rows import tuple_row
 
 from pytest_cutover.catalog import building, others, queries
 from pytest_cutover.catalog.model import Catalog
+from pytest_cutover.catalog.stream import Stream
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.names import quote_identifier
 
@@ -50,68 +50,29 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
     version = connection.info.server_version
     if version < OLDEST:
         raise CutoverError(f"the server is PostgreSQL {version // 10000}; its catalog can be read from 13 on")
-    # While the server works on the next batch, the objects of the one before are built.
-    with _without_garbage_collection(), _snapshot(connection), ThreadPoolExecutor(max_workers=1) as pool:
-        return building.build(version, _Records(connection, version, pool))
+    with _without_garbage_collection(), _snapshot(connection), Stream(connection) as records:
+        records.add(_queries(version))
+        records.add(_position_queries(records["sequences"]))
+        return building.build(version, records)
 
 
-class _Records(Mapping[str, list[Any]]):
-    """The rows of each query as named tuples, fetched in batches on the pool's thread; asking for one waits for it."""
-
-    def __init__(self, connection: psycopg.Connection[Any], version: int, pool: Executor) -> None:
-        self._pending = {
-            name: pending
-            for batch in _batches(version)
-            for pending in [pool.submit(_fetch, connection, batch)]
-            for name in batch
-        }
-        self._pending["positions"] = pool.submit(_fetch_positions, connection, self._pending["sequences"])
-
-    def __getitem__(self, name: str) -> list[Any]:
-        return self._pending[name].result()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pending)
-
-    def __len__(self) -> int:
-        return len(self._pending)
-
-
-def _batches(version: int) -> tuple[dict[str, str], ...]:
-    """The queries in the order in which their rows are built, those that are heavy on a large schema apart."""
-    return (
-        {"schemas": queries.SCHEMAS, "relations": queries.RELATIONS, "columns": queries.columns(version)},
-        {"constraints": queries.CONSTRAINTS},
-        {"indexes": queries.INDEXES},
-        {
-            "sequences": queries.sequences(version),
-            "functions": queries.functions(version),
-            "triggers": queries.TRIGGERS,
-            "policies": queries.POLICIES,
-            "rules": queries.RULES,
-            "types": queries.types(version),
-            "extensions": queries.EXTENSIONS,
-            "others": others.query(version),
-        },
-    )
-
-
-def _fetch(connection: psycopg.Connection[Any], batch: Mapping[str, str]) -> dict[str, list[Any]]:
-    """The rows of every query, in one round trip where libpq can do that."""
-    if not psycopg.Pipeline.is_supported():
-        return {name: _execute(connection, query).fetchall() for name, query in batch.items()}
-    with connection.pipeline():
-        cursors = {name: _execute(connection, query) for name, query in batch.items()}
-        return {name: cursor.fetchall() for name, cursor in cursors.items()}
-
-
-def _fetch_positions(connection: psycopg.Connection[Any], sequences: Future[dict[str, list[Any]]]) -> dict[str, Any]:
-    found = _fetch(connection, _position_queries(sequences.result()["sequences"]))
-    return {"positions": [row for rows in found.values() for row in rows]}
-
-
-def _execute(connection: psycopg.Connection[Any], query: str) -> psycopg.Cursor[Any]:
-    return connection.cursor(row_factory=namedtuple_row).execute(query.encode(), prepare=False)
+def _queries(version: int) -> dict[str, str]:
+    """The queries in the order in which their rows are used, so that building and the server's work overlap."""
+    return {
+        "sequences": queries.sequences(version),
+        "schemas": queries.SCHEMAS,
+        "relations": queries.RELATIONS,
+        "columns": queries.columns(version),
+        "constraints": queries.CONSTRAINTS,
+        "indexes": queries.INDEXES,
+        "functions": queries.functions(version),
+        "triggers": queries.TRIGGERS,
+        "policies": queries.POLICIES,
+        "rules": queries.RULES,
+        "types": queries.types(version),
+        "extensions": queries.EXTENSIONS,
+        "others": others.query(version),
+    }
 
 
 def _position_queries(sequences: list[Any]) -> dict[str, str]:
