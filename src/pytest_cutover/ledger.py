@@ -23,6 +23,9 @@ from pytest_cutover.errors import CutoverError
 from pytest_cutover.finding import Evidence
 from pytest_cutover.plan.model import Changes, RowChanges
 
+_NOTHING = RowChanges.model_validate({})
+"""What a table may do that the plan does not name."""
+
 
 @dataclass(frozen=True)
 class TableLedger:
@@ -114,7 +117,7 @@ class _Books:
         elif found.only_in == "after":
             self._new(found, declared)
         else:
-            self._both(found, declared or RowChanges())
+            self._both(found, declared or _NOTHING)
 
     def close(self, known: set[str]) -> None:
         """Books what is declared of tables and columns that are not there."""
@@ -122,9 +125,11 @@ class _Books:
             if table not in known:
                 self.violations.append(f"{table}: its rows are declared to change, but {self._why_unknown(table)}.")
                 continue
+            if not any(table in catalog.tables or table in catalog.views for catalog in (self.before, self.after)):
+                continue
             names = {each.name for catalog in (self.before, self.after) for each in catalog.columns_of(table)}
             for column in declared.changed:
-                if names and column not in names:
+                if column not in names:
                     self.violations.append(f"{table}: the column {column} is declared to change, but there is none.")
 
     def _why_unknown(self, table: str) -> str:
@@ -138,7 +143,7 @@ class _Books:
         return "there is no such table before or after"
 
     def _gone(self, found: RowDifferences, declared: RowChanges | None) -> None:
-        declared = declared or RowChanges()
+        declared = declared or _NOTHING
         self._range(found, declared, "added")
         if declared.deleted.maximum != 0:
             self._range(found, declared, "deleted")
@@ -148,8 +153,8 @@ class _Books:
             )
 
     def _new(self, found: RowDifferences, declared: RowChanges | None) -> None:
-        self._range(found, declared or RowChanges(), "added")
-        self._range(found, declared or RowChanges(), "deleted")
+        self._range(found, declared or _NOTHING, "added")
+        self._range(found, declared or _NOTHING, "deleted")
 
     def _both(self, found: RowDifferences, declared: RowChanges) -> None:
         self._range(found, declared, "added")

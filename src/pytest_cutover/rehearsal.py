@@ -163,7 +163,7 @@ class Rehearsal:
         """What running the migration's steps gave, whether they went through or not."""
         if self.migration is None:
             self.before()
-            with self._stage("migrate"):
+            with self._stage("migrate") as stage:
                 assert self._template is not None
                 after = self._clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
@@ -171,10 +171,8 @@ class Rehearsal:
                     self.plan.file.migrate.steps, self.plan.folder, self._as_role(after.target), self._backup_path
                 )
                 self._databases["after"] = after
-            failed = self.migration.failed_step
-            if failed is not None:
-                self.stages["migrate"] = Stage(self.stages["migrate"].seconds, "failed", _step_failure(failed))
-                self.changed += 1
+                failed = self.migration.failed_step
+                stage.error = _step_failure(failed) if failed is not None else ""
         return self.migration
 
     def after(self) -> Database:
@@ -213,7 +211,7 @@ class Rehearsal:
         done = RollbackRun(rollback)
         began = time.perf_counter()
         earlier = self.stages["rollback"]
-        with self._stage("rollback"):
+        with self._stage("rollback") as stage:
             self._say("rollback", name)
             if rollback.restore:
                 done.database = self._restore_afresh()
@@ -229,10 +227,8 @@ class Rehearsal:
                 done.error = _step_failure(failed) if failed else ""
             done.database.run = done.run
             self.rollbacks[name] = done
-        stage = self.stages["rollback"]
-        stage.seconds += earlier.seconds
-        if done.error or earlier.outcome == "failed":
-            stage.outcome, stage.error = "failed", done.error or earlier.error
+            stage.error = done.error or earlier.error
+        self.stages["rollback"].seconds += earlier.seconds
         return done
 
     def schema_differences(self) -> list[dict[str, Any]]:
@@ -301,14 +297,15 @@ class Rehearsal:
     # How a stage runs.
 
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
+    def _stage(self, name: str) -> Iterator[Stage]:
+        """Times a stage and keeps how it went; what sets `error` without raising has failed, too."""
         if name in self._failures:
             raise NotChecked(self._failures[name])
         stage = Stage()
         began = time.perf_counter()
         try:
-            yield
-            stage.outcome = "ok"
+            yield stage
+            stage.outcome = "failed" if stage.error else "ok"
         except NotChecked:
             raise
         except (CutoverError, psycopg.Error) as error:

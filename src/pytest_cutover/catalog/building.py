@@ -94,22 +94,23 @@ class _Builder:
         names = self._names
         for row in rows:
             relation = row.relation
+            # By position: by name takes a third longer, and there are thousands.
             yield Constraint(
-                table=self._relations[relation],
-                name=row.name,
-                type=codes.CONSTRAINT_TYPES[row.type],
-                definition=row.definition if row.validated else row.definition.removesuffix(" NOT VALID"),
-                validated=row.validated,
-                deferrable=row.deferrable,
-                deferred=row.deferred,
-                columns=tuple([names[relation, number] for number in row.key]) if row.key else (),
-                references=self._relations[row.references] if row.references else None,
-                references_columns=(
+                self._relations[relation],
+                row.name,
+                codes.CONSTRAINT_TYPES[row.type],
+                row.definition if row.validated else row.definition.removesuffix(" NOT VALID"),
+                row.validated,
+                row.deferrable,
+                row.deferred,
+                tuple([names[relation, number] for number in row.key]) if row.key else (),
+                self._relations[row.references] if row.references else None,
+                (
                     tuple([names[row.references, number] for number in row.references_key]) if row.references else ()
                 ),
-                suspended=tuple(_suspended(row.suspended)) if row.suspended else (),
-                parent=parent_names[row.parent] if row.parent else None,
-                comment=row.comment,
+                tuple(_suspended(row.suspended)) if row.suspended else (),
+                parent_names[row.parent] if row.parent else None,
+                row.comment,
             )
 
     def _indexes(self) -> Iterator[Index]:
@@ -123,25 +124,25 @@ class _Builder:
             numbers = [int(number) for number in row.columns.split()]
             keys = row.expressions or [names[relation, number] for number in numbers[: row.keys]]
             yield Index(
-                schema=row.schema,
-                name=row.name,
-                table=self._relations[relation],
-                definition=row.definition,
-                method=row.method,
-                columns=tuple(keys),
-                included=tuple([names[relation, number] for number in numbers[row.keys :]]),
-                predicate=row.predicate,
-                unique=row.unique,
-                primary=row.primary,
-                valid=row.valid,
-                ready=row.ready,
-                clustered=row.clustered,
-                replica_identity=row.replica_identity,
-                tablespace=row.tablespace,
-                statistics=tuple(row.statistics or ()),
-                constraint=serves.get(row.oid),
-                parent=parent_names[row.parent] if row.parent else None,
-                comment=row.comment,
+                row.schema,
+                row.name,
+                self._relations[relation],
+                row.definition,
+                row.method,
+                tuple(keys),
+                tuple([names[relation, number] for number in numbers[row.keys :]]),
+                row.predicate,
+                row.unique,
+                row.primary,
+                row.valid,
+                row.ready,
+                row.clustered,
+                row.replica_identity,
+                row.tablespace,
+                tuple(row.statistics or ()),
+                serves.get(row.oid),
+                parent_names[row.parent] if row.parent else None,
+                row.comment,
             )
 
     def _sequences(self) -> Iterator[model.Sequence]:
@@ -253,22 +254,22 @@ def _extension(row: Any) -> Extension:
 
 def _column(row: Any, table: str, position: int) -> Column:
     return Column(
-        table=table,
-        name=row.name,
-        position=position,
-        type=row.type,
-        nullable=not row.not_null,
-        default=row.default,
-        identity=row.identity and codes.IDENTITY[row.identity],
-        generated=row.generated and codes.GENERATED[row.generated],
-        collation=row.collation,
-        storage=row.storage and codes.STORAGE[row.storage],
-        compression=row.compression and codes.COMPRESSION[row.compression],
-        statistics=row.statistics,
-        options=_sorted(row.options) if row.options else (),
-        server_options=_sorted(row.server_options) if row.server_options else (),
-        acl=parse_acl(row.acl) if row.acl else (),
-        comment=row.comment,
+        table,
+        row.name,
+        position,
+        row.type,
+        not row.not_null,
+        row.default,
+        row.identity and codes.IDENTITY[row.identity],
+        row.generated and codes.GENERATED[row.generated],
+        row.collation,
+        row.storage and codes.STORAGE[row.storage],
+        row.compression and codes.COMPRESSION[row.compression],
+        row.statistics,
+        _sorted(row.options) if row.options else (),
+        _sorted(row.server_options) if row.server_options else (),
+        parse_acl(row.acl) if row.acl else (),
+        row.comment,
     )
 
 

@@ -113,7 +113,12 @@ SELECT i.indexrelid AS oid, i.indrelid AS relation, n.nspname AS schema, c.relna
             THEN ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k)
        END AS expressions,
        CASE WHEN i.indpred IS NOT NULL THEN pg_get_expr(i.indpred, i.indrelid) END AS predicate,
-       s.spcname AS tablespace, t.targets AS statistics,
+       -- Only an expression has a statistics target of its own.
+       CASE WHEN i.indexprs IS NOT NULL
+            THEN (SELECT array_agg(a.attname || '=' || a.attstattarget ORDER BY a.attnum) FROM pg_attribute a
+                  WHERE a.attrelid = i.indexrelid AND a.attnum > 0 AND a.attstattarget >= 0)
+       END AS statistics,
+       s.spcname AS tablespace,
        p.inhparent AS parent, d.description AS comment
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
@@ -121,10 +126,6 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_inherits p ON p.inhrelid = i.indexrelid
-LEFT JOIN (
-  SELECT a.attrelid, array_agg(a.attname || '=' || a.attstattarget ORDER BY a.attnum) AS targets
-  FROM pg_attribute a WHERE a.attnum > 0 AND a.attstattarget >= 0 GROUP BY a.attrelid
-) t ON t.attrelid = i.indexrelid
 {_comment("pg_class", "i.indexrelid")}
 WHERE c.relnamespace IN ({_SCHEMAS})
 ORDER BY n.nspname, c.relname
@@ -266,7 +267,7 @@ LEFT JOIN pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_class c ON c.oid = t.typrelid
 {_comment("pg_type", "t.oid")}
 WHERE t.typnamespace IN ({_SCHEMAS}) AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
-  AND NOT EXISTS (SELECT FROM pg_type y WHERE y.oid = t.typelem AND y.typarray = t.oid) AND {_own("pg_type", "t.oid")}
+  AND (t.typelem = 0 OR NOT EXISTS (SELECT FROM pg_type y WHERE y.oid = t.typelem AND y.typarray = t.oid)) AND {_own("pg_type", "t.oid")}
 ORDER BY n.nspname, t.typname
 """
 

@@ -234,6 +234,9 @@ def _as_bag(
         return RowDifferences(found.table, found.before, found.after, added, deleted, keyed=False)
     changed = difference(names)[1] - deleted
     cells = {name: difference([*fixed, name])[1] - deleted for name in names if name in may_change}
+    if sum(cells.values()) < changed:
+        # Values moved from row to row: each column holds what it held, so any of them may be the one.
+        cells = dict.fromkeys(cells, changed)
     return RowDifferences(
         found.table, found.before, found.after, added, deleted, changed,
         {name: count for name, count in cells.items() if count}, keyed=False,

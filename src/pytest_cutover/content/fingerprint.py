@@ -89,21 +89,21 @@ def read_contents(connection: psycopg.Connection, wanted: Sequence[tuple[Stored,
 def _run(connection: psycopg.Connection, batch: Sequence[tuple[Stored, Layout]]) -> list[tuple[int | str, ...]]:
     asked = [(stored.name, queries.fingerprint(stored, layout)) for stored, layout in batch]
     if len(asked) == 1 or not psycopg.Pipeline.is_supported():
-        return [_first(name, _send(connection, name, query)) for name, query in asked]
-    with connection.pipeline():
-        cursors = [(name, _send(connection, name, query)) for name, query in asked]
-        return [_first(name, cursor) for name, cursor in cursors]
+        return [_ask(connection, name, query) for name, query in asked]
+    connection.execute("SAVEPOINT pipeline")
+    try:
+        with connection.pipeline():
+            cursors = [connection.execute(query.encode(), prepare=False, binary=True) for _, query in asked]
+            return [cursor.fetchall()[0] for cursor in cursors]
+    except psycopg.Error:
+        # A pipeline does not tell which statement failed; one by one they do.
+        connection.execute("ROLLBACK TO SAVEPOINT pipeline")
+        return [_ask(connection, name, query) for name, query in asked]
 
 
-def _send(connection: psycopg.Connection, name: str, query: str) -> psycopg.Cursor:
+def _ask(connection: psycopg.Connection, name: str, query: str) -> tuple[int | str, ...]:
     with reading(name):
-        return connection.execute(query.encode(), prepare=False, binary=True)
-
-
-def _first(name: str, cursor: psycopg.Cursor) -> tuple[int | str, ...]:
-    with reading(name):
-        (row,) = cursor.fetchall()
-    return tuple(row)
+        return connection.execute(query.encode(), prepare=False, binary=True).fetchall()[0]
 
 
 def _content(layout: Layout, row: tuple[int | str, ...]) -> TableContent:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import model_validator
@@ -19,7 +20,8 @@ class Example:
 
     `criterion` is the `[[criteria]]` table in TOML, without its `id` and `kind` lines. `before` makes the database
     that the rehearsal starts from; `passing` and `failing` are two migrations of it, and `message` is a part of what
-    the failing one is told. `plan` is more TOML for the plan file, `rollback` the content of a `rollback.sql`.
+    the failing one is told. `plan` is more TOML for the plan file, `rollback` the content of a `rollback.sql`,
+    `files` more files beside the plan by name. `failing_plan`, `failing_rollback` replace these for the failing one.
     """
 
     criterion: str
@@ -31,6 +33,7 @@ class Example:
     failing_plan: str | None = None
     rollback: str = ""
     failing_rollback: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class Kind(Criterion):

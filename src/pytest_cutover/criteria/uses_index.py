@@ -1,0 +1,166 @@
+"""A query can use its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import psycopg
+from pydantic import Field
+
+from pytest_cutover.catalog import Catalog, Index
+from pytest_cutover.criteria.base import Example
+from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean
+from pytest_cutover.criteria.fields import Select
+from pytest_cutover.criteria.inventory import flaw
+from pytest_cutover.database import Database
+from pytest_cutover.errors import QueryError, describe_error
+from pytest_cutover.finding import Finding
+from pytest_cutover.names import DEFAULT_SCHEMA
+from pytest_cutover.plan.values import TableName
+from pytest_cutover.sql import names_in
+
+_SORTS = ("Sort", "Incremental Sort")
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """One node of a plan that reads an index, with the condition that it looks up (empty: it reads all of it)."""
+
+    node: str
+    schema: str
+    index: str
+    condition: str
+
+
+class UsesIndex(DatabaseKind):
+    """The planner chooses the index for the query on the restored data, or could look the rows up in it."""
+
+    KIND: ClassVar[str] = "uses_index"
+    GROUP: ClassVar[str] = "queries"
+    PROVES: ClassVar[str] = (
+        "EXPLAIN shows the index in the query's plan: the finding says chosen. Where the planner prefers to read the whole "
+        "table, as it should for a small one, it was asked again with sequential scans switched off: usable means that it "
+        "then looks the rows up by the index's first column, or reads them in its order."
+    )
+    CANNOT: ClassVar[str] = (
+        "Statistics and size decide what production's planner chooses. How fast the query is is for `query_time`."
+    )
+    EXAMPLE: ClassVar[Example] = Example(
+        criterion='sql = "SELECT id FROM flights WHERE callsign = \'AB1\'"\nindex = "by_callsign_cid"',
+        before="CREATE TABLE flights (id int PRIMARY KEY, callsign text, cid int);\n"
+        "INSERT INTO flights SELECT n, 'AB' || n, n FROM generate_series(1, 50) AS n;",
+        passing="CREATE INDEX by_callsign_cid ON flights (callsign, cid);",
+        failing="CREATE INDEX by_callsign_cid ON flights (cid, callsign);",
+        message="by_callsign_cid could only be read from end to end",
+        plan='changes.added = ["index:by_callsign_cid"]',
+    )
+
+    sql: Select = Field(description="one SELECT")
+    index: TableName = Field(description="the index's name, with its schema where that is not public")
+
+    def find(self, before: Database, after: Database) -> Finding:
+        """Finds whether the planner chooses the index, and if not, whether it could use it."""
+        holds, message, actual = self._use(after)
+        try:
+            held_before, _, was = self._use(before)
+        except QueryError as error:
+            return Finding(holds, message, before=str(error), expected=f"uses {self.index}", actual=actual)
+        return Finding(
+            holds, message, before=was, expected=f"uses {self.index}", actual=actual, held_before=held_before
+        )
+
+    def _use(self, database: Database) -> tuple[bool, str, str]:
+        """Whether the index serves the query, a sentence, and a short answer."""
+        found = database.catalog.indexes.get(self.index)
+        if found is None:
+            hint = did_you_mean(self.index, list(database.catalog.indexes))
+            return False, f"there is no index {self.index}{hint}", "no such index"
+        if flaw(found):
+            return False, f"index {self.index} {flaw(found)}", "not valid"
+        names = _with_partitions(database.catalog, found)
+        chosen = _explain(database, self.sql)
+        scan = next((each for each in _scans(chosen) if (each.schema, each.index) in names), None)
+        if scan is not None:
+            return True, f"the planner chooses {self.index} ({scan.node})", "chosen"
+        forced = _explain(database, self.sql, whole_tables=False)
+        scan = next((each for each in _scans(forced) if (each.schema, each.index) in names), None)
+        instead = _instead(chosen)
+        if scan is None:
+            return False, f"the planner cannot use {self.index} for the query: it takes {_instead(forced)}", "not usable"
+        sorted_by_it = _sorts(chosen) and not _sorts(forced)
+        if found.method == "btree" and not sorted_by_it and not _by_first_column(scan, found, database.catalog):
+            return (
+                False, f"{self.index} could only be read from end to end: the query does not look up its first column",
+                "not usable",
+            )  # fmt: skip
+        return True, f"{self.index} is usable, but the planner prefers {instead} on the restored data", "usable, not chosen"
+
+
+def _explain(database: Database, sql: str, *, whole_tables: bool = True) -> dict[str, Any]:
+    """The plan of the query's statement; nothing of the session is changed."""
+    try:
+        with database.connection.transaction(force_rollback=True):
+            if not whole_tables:
+                database.connection.execute("SET LOCAL enable_seqscan = off")
+            row = database.connection.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {sql}".encode()).fetchone()
+    except psycopg.Error as error:
+        raise QueryError(describe_error(error), error.sqlstate) from error
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def _nodes(plan: dict[str, Any], schema: str = DEFAULT_SCHEMA) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every node with the schema of the table that it reads: a bitmap's index scan has that of the scan above it."""
+    own = plan.get("Schema", schema)
+    yield plan, own
+    for child in plan.get("Plans", []):
+        yield from _nodes(child, own)
+
+
+def _scans(plan: dict[str, Any]) -> list[_Scan]:
+    return [
+        _Scan(node["Node Type"], schema, node["Index Name"], node.get("Index Cond") or node.get("Order By") or "")
+        for node, schema in _nodes(plan)
+        if "Index Name" in node
+    ]
+
+
+def _sorts(plan: dict[str, Any]) -> bool:
+    return any(node["Node Type"] in _SORTS for node, _ in _nodes(plan))
+
+
+def _instead(plan: dict[str, Any]) -> str:
+    """What the plan reads: `a Seq Scan of flights`, `an Index Scan of by_callsign`."""
+    for node, _ in _nodes(plan):
+        if "Index Name" in node:
+            return f"an {node['Node Type']} of {node['Index Name']}".replace("an Bitmap", "a Bitmap")
+    for node, _ in _nodes(plan):
+        if "Relation Name" in node:
+            return f"a {node['Node Type']} of {node['Relation Name']}"
+    return f"a {plan['Node Type']}"
+
+
+def _with_partitions(catalog: Catalog, index: Index) -> set[tuple[str, str]]:
+    """Schema and name of the index and of the partitions' indexes that belong to it."""
+    names, found = {index.full_name}, [index]
+    grown = True
+    while grown:
+        more = [each for each in catalog.indexes.values() if each.parent in names and each.full_name not in names]
+        names |= {each.full_name for each in more}
+        found += more
+        grown = bool(more)
+    return {(each.schema, each.name) for each in found}
+
+
+def _by_first_column(scan: _Scan, index: Index, catalog: Catalog) -> bool:
+    first = index.columns[0]
+    columns = {column.name for column in catalog.columns_of(index.table)}
+    try:
+        wanted = {first} if first in columns else names_in(first)
+        return bool(wanted) and wanted <= names_in(scan.condition) if scan.condition else False
+    except ValueError:
+        # The plan prints a subquery as no SQL.
+        return first in scan.condition

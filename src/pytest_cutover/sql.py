@@ -1,0 +1,270 @@
+"""The SQL inside a plan, read by PostgreSQL's own parser: what is allowed where, and why something is not.
+
+Every function raises ValueError with what is wrong and the way out; nothing here talks to a server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import postgast
+
+_WRITES = {
+    "InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE", "MergeStmt": "MERGE",
+}  # fmt: skip
+
+_REACHES_OUT = frozenset({
+    "dblink", "dblink_connect", "dblink_exec", "dblink_send_query", "lo_create", "lo_export", "lo_from_bytea",
+    "lo_import", "lo_put", "lo_unlink", "nextval", "pg_advisory_lock", "pg_advisory_lock_shared", "pg_cancel_backend",
+    "pg_logical_emit_message", "pg_notify", "pg_promote", "pg_reload_conf", "pg_rotate_logfile", "pg_stat_reset",
+    "pg_switch_wal", "pg_terminate_backend", "set_config", "setval",
+})  # fmt: skip
+"""Functions that a SELECT must not call: they change the session, the server or something outside of it."""
+
+_COMMENT = re.compile(r"--\s*(expect\w*)\b\s*(:?)\s*(.*?)\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: its text without the semicolon, and the parser's name of its kind, as `InsertStmt`."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class ExpectedQuery:
+    """One query of a checks file: its text, the line on which it begins, and what its `-- expect:` comment says."""
+
+    text: str
+    line: int
+    expect: str
+
+
+def parse_select(text: str) -> str:
+    """The one SELECT that the text holds, without its semicolon.
+
+    Raises:
+        ValueError: it is no SQL, not exactly one statement, not a SELECT, or one that writes, locks or reaches out.
+    """
+    statements = _statements(_parse(text), text)
+    if len(statements) != 1:
+        raise ValueError(f"holds {len(statements)} statements; write exactly one SELECT")
+    node, statement = statements[0]
+    _refuse_writing(node, statement.kind)
+    return statement.text
+
+
+def parse_predicate(text: str) -> str:
+    """The one expression that the text holds; put in parentheses on lines of its own it stays one.
+
+    Raises:
+        ValueError: it is empty, no expression, a list, a SELECT, leaves its parentheses, or writes.
+    """
+    if not text.strip():
+        raise ValueError("is empty; write a condition that every row meets, as cid > 0")
+    depth = 0
+    names: list[str] = []
+    for _, name, _, _ in _tokens(text):
+        names.append(name)
+        depth += {"ASCII_40": 1, "ASCII_41": -1}.get(name, 0)
+        if depth < 0:
+            raise ValueError('closes a parenthesis that it did not open; write one condition, as "cid > 0"')
+    if "ASCII_59" in names:
+        raise ValueError("holds a semicolon; write one condition, not a statement")
+    words = [name for name in names if name not in ("SQL_COMMENT", "C_COMMENT")]
+    if words and words[0] in ("SELECT", "WITH", "VALUES", "TABLE", "WHERE"):
+        raise ValueError(f"begins with {words[0]}; write only the condition, or use the kind `query`")
+    parsed = _parse(f"SELECT (\n{text}\n)")
+    value = parsed.stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    if value.WhichOneof("node") == "row_expr":
+        raise ValueError("is a list of expressions; write one condition, joined with AND")
+    _refuse_writing(parsed.stmts[0].stmt.select_stmt, "SelectStmt")
+    return text.strip()
+
+
+def parse_statements(text: str) -> list[Statement]:
+    """The statements of the text in their order, as they may run inside one transaction that is undone.
+
+    Raises:
+        ValueError: it is no SQL, holds no statement, or one that would leave the transaction or the role.
+    """
+    statements = [statement for _, statement in _statements(_parse(text), text)]
+    if not statements:
+        raise ValueError("holds no statement")
+    for statement in statements:
+        if statement.kind == "TransactionStmt":
+            raise ValueError("begins or ends a transaction; leave that out: the statement is always undone")
+        if statement.kind == "CopyStmt":
+            raise ValueError("is a COPY, which needs data beside it; write INSERT")
+        if statement.kind == "VariableSetStmt" and re.search(
+            r"\b(role|session\s+authorization|session_authorization)\b", statement.text, re.IGNORECASE
+        ):
+            raise ValueError("changes the role; give the role with the key `role`")
+    return statements
+
+
+def split_queries(text: str, file: str) -> list[ExpectedQuery]:
+    """The queries of a checks file, each with its `-- expect:` comment, which stands before it, in it or on its last line.
+
+    Raises:
+        ValueError: at least one is wrong; the message lists all, one per line, each with file and line.
+    """
+    raw = text.encode()
+    try:
+        parsed = _parse(text)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    problems: list[str] = []
+    statements = _statements(parsed, text)
+    comments = list(_expect_comments(text, raw, file, problems))
+    found: list[ExpectedQuery] = []
+    begin = 0
+    for number, (node, statement) in enumerate(statements):
+        each = parsed.stmts[number]
+        end = each.stmt_location + each.stmt_len if each.stmt_len else len(raw)
+        # A comment behind the semicolon, on its line, still belongs to this statement.
+        rest_of_line = raw[end:].split(b"\n", 1)[0]
+        limit = end + len(rest_of_line) if rest_of_line.lstrip(b"; \t").startswith(b"--") else end
+        line = _line_of_code(text, raw, each.stmt_location, end)
+        given = [(at, what) for offset, at, what in comments if begin <= offset < limit]
+        begin = limit
+        try:
+            _refuse_writing(node, statement.kind)
+        except ValueError as error:
+            problems.append(f"{file}:{line}: {error}")
+        if not given:
+            problems.append(
+                f"{file}:{line}: the statement has no expectation; write a comment above it: "
+                "-- expect: 43, -- expect: 3..5, -- expect: empty or -- expect: rows 2"
+            )
+        elif len(given) > 1:
+            lines = " and ".join(str(at) for at, _ in given)
+            problems.append(f"{file}:{line}: the statement has {len(given)} expectations, on lines {lines}; leave one")
+        else:
+            found.append(ExpectedQuery(statement.text, line, given[0][1]))
+    problems += [
+        f"{file}:{at}: the expectation stands behind the last statement" for offset, at, _ in comments if offset >= begin
+    ]
+    if not statements and not problems:
+        problems.append(f"{file}: holds no statement")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return found
+
+
+def tables_read(text: str) -> list[str]:
+    """The tables and views that a query names, as `name` or `schema.name`, in their order; its own CTEs left out."""
+    parsed = _parse(text)
+    own = {node.ctename for _, node in postgast.walk(parsed) if type(node).__name__ == "CommonTableExpr"}  # type: ignore[attr-defined]
+    found: dict[str, None] = {}
+    for _, node in postgast.walk(parsed):
+        if type(node).__name__ == "RangeVar":
+            relation: Any = node
+            if relation.schemaname or relation.relname not in own:
+                schema = f"{relation.schemaname}." if relation.schemaname not in ("", "public") else ""
+                found[schema + relation.relname] = None
+    return list(found)
+
+
+def names_in(predicate: str) -> set[str]:
+    """The last part of every name in an expression: its columns, and those of any subquery in it."""
+    found: set[str] = set()
+    for _, node in postgast.walk(_parse(f"SELECT (\n{predicate}\n)")):
+        if type(node).__name__ == "ColumnRef":
+            last: Any = node.fields[-1]  # type: ignore[attr-defined]
+            if last.WhichOneof("node") == "string":
+                found.add(last.string.sval)
+    return found
+
+
+def holds_subquery(predicate: str) -> bool:
+    """True where an expression looks into other rows or tables."""
+    return any(type(node).__name__ == "SubLink" for _, node in postgast.walk(_parse(f"SELECT (\n{predicate}\n)")))
+
+
+def _parse(text: str) -> Any:
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    try:
+        return postgast.parse(text)
+    except postgast.PgQueryError as error:
+        shown = [line.strip() for line in text.splitlines() if line.strip().startswith("\\")]
+        if shown:
+            raise ValueError(f"holds the psql command {shown[0].split()[0]}; write it as SQL") from error
+        raise ValueError(f"is not SQL: {error.message}") from error
+
+
+def _statements(parsed: Any, text: str) -> list[tuple[Any, Statement]]:
+    raw = text.encode()
+    found = []
+    for each in parsed.stmts:
+        end = each.stmt_location + each.stmt_len if each.stmt_len else len(raw)
+        node = postgast.unwrap_node(each.stmt)
+        piece = raw[each.stmt_location : end].decode().strip()
+        found.append((node, Statement(piece, type(node).__name__)))
+    return found
+
+
+def _refuse_writing(root: Any, kind: str) -> None:
+    if kind == "DoStmt":
+        raise ValueError("is a DO block, which gives no result to compare; write a SELECT")
+    if kind != "SelectStmt":
+        word = re.sub(r"(?<!^)(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
+        raise ValueError(f"is not a SELECT ({word}); a check only reads")
+    for _, found in postgast.walk(root):
+        node: Any = found
+        name = type(node).__name__
+        if name in _WRITES:
+            raise ValueError(f"holds {_WRITES[name]} inside a WITH; a check only reads")
+        if name == "IntoClause":
+            raise ValueError("is a SELECT INTO, which makes a table; leave the INTO out")
+        if name == "LockingClause":
+            raise ValueError("locks rows (FOR UPDATE, FOR SHARE, …); leave the locking clause out")
+        if name == "ParamRef":
+            raise ValueError(f"holds the parameter ${node.number}; write the value")
+        if name == "FuncCall":
+            called = node.funcname[-1].string.sval
+            if called in _REACHES_OUT:
+                raise ValueError(f"calls {called}(), which does more than read")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """Each token: its text, the scanner's name of it, first byte, byte behind it."""
+    raw = text.encode()
+    try:
+        scanned = postgast.scan(text)
+    except postgast.PgQueryError as error:
+        raise ValueError(f"is not SQL: {error.message}") from error
+    for token in scanned.tokens:
+        name = postgast.pg_query_pb2.Token.Name(token.token)
+        yield raw[token.start : token.end].decode(), name, token.start, token.end
+
+
+def _expect_comments(text: str, raw: bytes, file: str, problems: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Byte offset, line and content of each `-- expect:` comment; what only looks like one is a problem."""
+    for comment, name, start, _ in _tokens(text):
+        match = _COMMENT.match(comment) if name == "SQL_COMMENT" else None
+        if match is None:
+            continue
+        line = raw.count(b"\n", 0, start) + 1
+        word, colon, expectation = match.groups()
+        if not colon:
+            if word.lower() == "expect":
+                problems.append(f'{file}:{line}: found "{comment.strip()}": write a colon: -- expect: …')
+            continue
+        if word != "expect":
+            problems.append(f'{file}:{line}: found "{word}:": the word is "expect:"')
+            continue
+        yield start, line, expectation
+
+
+def _line_of_code(text: str, raw: bytes, start: int, end: int) -> int:
+    """The line of the first token between two bytes that is no comment."""
+    for _, name, at, _ in _tokens(text):
+        if start <= at < end and name not in ("SQL_COMMENT", "C_COMMENT"):
+            return raw.count(b"\n", 0, at) + 1
+    return raw.count(b"\n", 0, start) + 1
