@@ -1,4 +1,4 @@
-"""Does the database take what the application sends, and refuse what it must not?"""
+"""Does the database do what the application needs, and refuse what it must not do?"""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 
 @pytest.mark.criterion("accepts")
 def test_accepts(criterion, before, after):
-    """The statement is accepted; it is always undone."""
+    """A statement that must work does, and touches rows."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("rejects")
 def test_rejects(criterion, before, after):
-    """The statement is refused for the right reason; it is always undone."""
+    """A statement that must not work is refused, for the right reason."""
     finding = criterion.check(before, after)
     assert finding, finding

@@ -1,4 +1,4 @@
-"""Do the plan's own queries give what they should, and quickly?"""
+"""Do queries give the right answer, and soon enough?"""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import pytest
 
 @pytest.mark.criterion("query")
 def test_query(criterion, before, after):
-    """The query gives the expected result."""
+    """The query returns what it should."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("queries")
 def test_queries(criterion, before, after):
-    """Each query of the file gives the result that its comment expects."""
+    """Every query of a file returns what the comment above it says."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("uses_index")
 def test_uses_index(criterion, before, after):
-    """The index serves the query."""
+    """The planner chooses the index for the query, or could."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("query_time")
 def test_query_time(criterion, before, after):
-    """The query is as quick as it must be."""
+    """The query is fast enough, and no slower than before."""
     finding = criterion.check(before, after)
     assert finding, finding

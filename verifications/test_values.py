@@ -1,4 +1,4 @@
-"""Do the rows hold what the plan says?"""
+"""Do the rows hold what they should: none lost, none doubled, none without its value?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.mark.criterion("row_count")
 def test_row_count(criterion, before, after):
-    """The table has as many rows as it should."""
+    """The table holds as many rows as it should."""
     finding = criterion.check(before, after)
     assert finding, finding
 
@@ -21,27 +21,27 @@ def test_not_null(criterion, before, after):
 
 @pytest.mark.criterion("unique")
 def test_unique(criterion, before, after):
-    """No two rows share the values of the columns."""
+    """No two rows agree where they must differ, NULLs included."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("where")
 def test_where(criterion, before, after):
-    """Every row satisfies the predicate."""
+    """Every row meets the condition, and NULL does not meet it."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("references")
 def test_references(criterion, before, after):
-    """Every reference leads to a row that agrees with it."""
+    """Every reference leads to a row that agrees, declared as a foreign key or not."""
     finding = criterion.check(before, after)
     assert finding, finding
 
 
 @pytest.mark.criterion("accepted")
 def test_accepted(criterion, before, after):
-    """Every value is one of those accepted."""
+    """A column holds nothing but accepted values."""
     finding = criterion.check(before, after)
     assert finding, finding

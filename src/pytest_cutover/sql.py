@@ -159,7 +159,7 @@ def split_queries(text: str, file: str) -> list[ExpectedQuery]:
 def tables_read(text: str) -> list[str]:
     """The tables and views that a query names, as `name` or `schema.name`, in their order; its own CTEs left out."""
     parsed = _parse(text)
-    own = {node.ctename for _, node in postgast.walk(parsed) if type(node).__name__ == "CommonTableExpr"}  # type: ignore[attr-defined]
+    own = {node.ctename for _, node in postgast.walk(parsed) if type(node).__name__ == "CommonTableExpr"}
     found: dict[str, None] = {}
     for _, node in postgast.walk(parsed):
         if type(node).__name__ == "RangeVar":
@@ -175,7 +175,7 @@ def names_in(predicate: str) -> set[str]:
     found: set[str] = set()
     for _, node in postgast.walk(_parse(f"SELECT (\n{predicate}\n)")):
         if type(node).__name__ == "ColumnRef":
-            last: Any = node.fields[-1]  # type: ignore[attr-defined]
+            last: Any = node.fields[-1]
             if last.WhichOneof("node") == "string":
                 found.add(last.string.sval)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Annotated, Any, ClassVar, Union
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 from typing_extensions import Self
@@ -16,7 +16,7 @@ from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier, quote_relation
 from pytest_cutover.plan.values import ColumnName, TableName
 
-Value = Union[StrictBool, StrictInt, StrictFloat, datetime, date, time, StrictStr]
+Value = StrictBool | StrictInt | StrictFloat | datetime | date | time | StrictStr
 """A value as TOML writes it."""
 
 

@@ -102,7 +102,8 @@ def parse_index(definition: str) -> tuple[str, Any]:
 
 
 def _tree(message: Any) -> dict[str, Any]:
-    return MessageToDict(message, preserving_proto_field_name=True)
+    tree: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return tree
 
 
 def _plain(value: Any) -> Any:

@@ -6,12 +6,11 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Union
 
 from pytest_cutover.criteria.checking import Answer, rows
 from pytest_cutover.plan.values import Range
 
-Scalar = Union[bool, int, float, str]
+Scalar = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class RowCountIn:
         return Judgement(answer.total in self.count, "no rows" if answer.total == 0 else rows(answer.total))
 
 
-Expectation = Union[OneValue, ValueBetween, RowCountIn]
+Expectation = OneValue | ValueBetween | RowCountIn
 
 EMPTY = RowCountIn(Range.parse(0))
 

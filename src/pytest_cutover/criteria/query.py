@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar, Literal, Union
+from typing import ClassVar, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 from typing_extensions import Self
@@ -19,7 +19,7 @@ from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.values import Count
 from pytest_cutover.sql import tables_read
 
-Number = Union[StrictInt, StrictFloat]
+Number = StrictInt | StrictFloat
 
 
 class Query(DatabaseKind):
