@@ -16,7 +16,8 @@ OBJECT_KINDS = (
     "schema", "table", "column", "constraint", "index", "sequence", "view", "function", "trigger", "policy", "type",
     "extension", "rule", "statistics", "event_trigger", "publication", "subscription", "cast", "operator", "aggregate",
     "default_privileges", "foreign_server", "collation", "text_search", "setting", "database", "language",
-    "access_method", "operator_class", "large_object",
+    "access_method", "operator_class", "operator_family", "large_object", "foreign_data_wrapper", "user_mapping",
+    "transform", "conversion", "security_label",
 )  # fmt: skip
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')

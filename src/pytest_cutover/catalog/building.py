@@ -212,10 +212,14 @@ class _Builder:
         )
 
     def _other(self, row: Any) -> Other:
+        middle = format_name(row.schema or DEFAULT_SCHEMA, row.name) if row.name else ""
         return Other(
             kind=row.kind,
-            name=row.name if row.schema is None else format_name(row.schema, row.name),
-            attributes=tuple(zip(row.attributes[::2], row.attributes[1::2], strict=True)),
+            name=f"{row.prefix}{middle}{row.suffix}",
+            attributes=tuple(
+                (word, codes.OTHERS[row.kind, word][value] if value and (row.kind, word) in codes.OTHERS else value)
+                for word, value in zip(row.attributes[::2], row.attributes[1::2], strict=True)
+            ),
             table=self._relations.get(row.relation),
             owner=row.owner,
             acl=parse_acl(row.acl),

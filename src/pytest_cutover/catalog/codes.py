@@ -37,3 +37,17 @@ FUNCTION_KINDS = Words("kind of function", f="function", p="procedure", a="aggre
 VOLATILITY = Words("volatility", i="immutable", s="stable", v="volatile")
 PARALLEL = Words("parallel safety", s="safe", r="restricted", u="unsafe")
 TYPE_KINDS = Words("kind of type", e="enum", d="domain", c="composite", r="range", b="base", p="shell")
+
+OTHERS = {
+    ("event_trigger", "state"): ENABLED,
+    ("cast", "context"): Words("context of a cast", e="explicit", a="assignment", i="implicit"),
+    ("cast", "method"): Words("method of a cast", f="function", b="binary coercible", i="input and output"),
+    ("collation", "provider"): Words("provider of a collation", c="libc", i="icu", d="default", b="builtin"),
+    ("access_method", "type"): Words("type of access method", i="index", t="table"),
+    ("default_privileges", "objects"): Words(
+        "kind of object of default privileges", r="tables", S="sequences", f="functions", T="types", n="schemas",
+        L="large objects",
+    ),
+    ("publication", "generated columns"): Words("publishing of generated columns", n="none", s="stored"),
+}  # fmt: skip
+"""The codes among the attributes of the rarer kinds of objects."""

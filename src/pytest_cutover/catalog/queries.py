@@ -7,10 +7,10 @@ asked for without looking whether an extension owns that relation: `of_extension
 
 from __future__ import annotations
 
-_SCHEMAS = "SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+SCHEMA_OIDS = "SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
 
 
-def _own(catalog: str, oid: str) -> str:
+def not_of_extension(catalog: str, oid: str) -> str:
     """The condition that an extension does not own the object."""
     return (
         "NOT EXISTS (SELECT FROM pg_depend e WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'"
@@ -18,7 +18,15 @@ def _own(catalog: str, oid: str) -> str:
     )
 
 
-def _comment(catalog: str, oid: str, part: str = "0") -> str:
+def not_internal(catalog: str, oid: str) -> str:
+    """The condition that the object was not made for another one, as a range type's constructors are."""
+    return (
+        f"NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = '{catalog}'::regclass AND i.objid = {oid}"
+        " AND i.objsubid = 0 AND i.deptype = 'i')"
+    )
+
+
+def comment_of(catalog: str, oid: str, part: str = "0") -> str:
     """The join that brings an object's comment as `d.description`."""
     return (
         f"LEFT JOIN pg_description d ON d.objoid = {oid} AND d.classoid = '{catalog}'::regclass"
@@ -29,8 +37,8 @@ def _comment(catalog: str, oid: str, part: str = "0") -> str:
 SCHEMAS = f"""
 SELECT n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner,
        coalesce(n.nspacl, acldefault('n', n.nspowner))::text[] AS acl, d.description AS comment
-FROM pg_namespace n {_comment("pg_namespace", "n.oid")}
-WHERE n.oid IN ({_SCHEMAS}) AND {_own("pg_namespace", "n.oid")}
+FROM pg_namespace n {comment_of("pg_namespace", "n.oid")}
+WHERE n.oid IN ({SCHEMA_OIDS}) AND {not_of_extension("pg_namespace", "n.oid")}
 ORDER BY n.nspname
 """
 
@@ -58,8 +66,8 @@ LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid
 LEFT JOIN pg_foreign_server fs ON fs.oid = ft.ftserver
 LEFT JOIN pg_depend e ON e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
       AND e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.objsubid = 0
-{_comment("pg_class", "c.oid")}
-WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relnamespace IN ({_SCHEMAS})
+{comment_of("pg_class", "c.oid")}
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relnamespace IN ({SCHEMA_OIDS})
 ORDER BY n.nspname, c.relname
 """
 
@@ -80,9 +88,9 @@ FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
-{_comment("pg_class", "a.attrelid", "a.attnum")}
+{comment_of("pg_class", "a.attrelid", "a.attnum")}
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
-  AND c.relnamespace IN ({_SCHEMAS})
+  AND c.relnamespace IN ({SCHEMA_OIDS})
 ORDER BY a.attrelid, a.attnum
 """
 
@@ -99,8 +107,8 @@ LEFT JOIN (
   WHERE g.tgisinternal AND g.tgconstraint <> 0 AND g.tgenabled <> 'O'
   GROUP BY g.tgconstraint
 ) f ON f.tgconstraint = con.oid
-{_comment("pg_constraint", "con.oid")}
-WHERE con.conrelid <> 0 AND con.connamespace IN ({_SCHEMAS})
+{comment_of("pg_constraint", "con.oid")}
+WHERE con.conrelid <> 0 AND con.connamespace IN ({SCHEMA_OIDS})
 ORDER BY con.conrelid, con.conname
 """
 
@@ -126,8 +134,8 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_inherits p ON p.inhrelid = i.indexrelid
-{_comment("pg_class", "i.indexrelid")}
-WHERE c.relnamespace IN ({_SCHEMAS})
+{comment_of("pg_class", "i.indexrelid")}
+WHERE c.relnamespace IN ({SCHEMA_OIDS})
 ORDER BY n.nspname, c.relname
 """
 
@@ -156,8 +164,8 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.objsubid = 0
       AND o.refclassid = 'pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
 {data}
-{_comment("pg_class", "c.oid")}
-WHERE c.relnamespace IN ({_SCHEMAS}) AND {_own("pg_class", "c.oid")}
+{comment_of("pg_class", "c.oid")}
+WHERE c.relnamespace IN ({SCHEMA_OIDS}) AND {not_of_extension("pg_class", "c.oid")}
 ORDER BY n.nspname, c.relname
 """
 
@@ -194,8 +202,8 @@ SELECT n.nspname AS schema, p.proname AS name, oidvectortypes(p.proargtypes) AS 
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
-{_comment("pg_proc", "p.oid")}
-WHERE p.pronamespace IN ({_SCHEMAS}) AND {_own("pg_proc", "p.oid")}
+{comment_of("pg_proc", "p.oid")}
+WHERE p.pronamespace IN ({SCHEMA_OIDS}) AND {not_of_extension("pg_proc", "p.oid")} AND {not_internal("pg_proc", "p.oid")}
 ORDER BY n.nspname, p.proname, 3
 """
 
@@ -205,7 +213,7 @@ SELECT g.tgrelid AS relation, g.tgname AS name, pg_get_triggerdef(g.oid) AS defi
        p.tgrelid AS parent_relation, p.tgname AS parent_name, d.description AS comment
 FROM pg_trigger g
 LEFT JOIN pg_trigger p ON p.oid = g.tgparentid
-{_comment("pg_trigger", "g.oid")}
+{comment_of("pg_trigger", "g.oid")}
 WHERE NOT g.tgisinternal OR (p.oid IS NOT NULL AND NOT p.tgisinternal)
 ORDER BY g.tgrelid, g.tgname
 """
@@ -216,14 +224,14 @@ SELECT p.polrelid AS relation, p.polname AS name, p.polcmd AS command, p.polperm
              FROM unnest(p.polroles) r ORDER BY 1) AS roles,
        pg_get_expr(p.polqual, p.polrelid) AS using, pg_get_expr(p.polwithcheck, p.polrelid) AS check,
        d.description AS comment
-FROM pg_policy p {_comment("pg_policy", "p.oid")}
+FROM pg_policy p {comment_of("pg_policy", "p.oid")}
 ORDER BY p.polrelid, p.polname
 """
 
 RULES = f"""
 SELECT r.ev_class AS relation, r.rulename AS name, pg_get_ruledef(r.oid) AS definition, r.ev_enabled AS enabled,
        d.description AS comment
-FROM pg_rewrite r {_comment("pg_rewrite", "r.oid")}
+FROM pg_rewrite r {comment_of("pg_rewrite", "r.oid")}
 WHERE r.rulename <> '_RETURN'
 ORDER BY r.ev_class, r.rulename
 """
@@ -265,9 +273,9 @@ FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_class c ON c.oid = t.typrelid
-{_comment("pg_type", "t.oid")}
-WHERE t.typnamespace IN ({_SCHEMAS}) AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
-  AND (t.typelem = 0 OR NOT EXISTS (SELECT FROM pg_type y WHERE y.oid = t.typelem AND y.typarray = t.oid)) AND {_own("pg_type", "t.oid")}
+{comment_of("pg_type", "t.oid")}
+WHERE t.typnamespace IN ({SCHEMA_OIDS}) AND t.typtype <> 'm' AND (c.oid IS NULL OR c.relkind = 'c')
+  AND (t.typelem = 0 OR NOT EXISTS (SELECT FROM pg_type y WHERE y.oid = t.typelem AND y.typarray = t.oid)) AND {not_of_extension("pg_type", "t.oid")}
 ORDER BY n.nspname, t.typname
 """
 
@@ -275,6 +283,6 @@ ORDER BY n.nspname, t.typname
 EXTENSIONS = f"""
 SELECT x.extname AS name, x.extversion AS version, n.nspname AS schema, pg_get_userbyid(x.extowner) AS owner,
        d.description AS comment
-FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace {_comment("pg_extension", "x.oid")}
+FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace {comment_of("pg_extension", "x.oid")}
 ORDER BY x.extname
 """
