@@ -33,6 +33,8 @@ _METHODS = {
     "bytea": "bytea",
 }
 
+_SPANS = {"timestamp": "tsrange", "timestamptz": "tstzrange"}
+
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 
 _MODIFIER = re.compile(r"\([\d,-]+\)")
@@ -70,7 +72,10 @@ def value_hash(how: str, value: str, seed: str) -> str:
             f" ELSE {_text_hash(f'{value}::text', seed)} END"
         )
     if how in ("timestamp", "timestamptz"):
-        return _text_hash(f"{how}_send({value})::text", seed)
+        # Folded to 32 bits the time alone is not enough; as a float it lacks at most the last digits of far-off times.
+        local = value if how == "timestamp" else f"timezone(interval '0', {value})"
+        span = f"{_SPANS[how]}_subdiff({value}, {how} '2000-01-01 00:00+00')"
+        return f"hashfloat8extended({span}, timestamp_hash_extended({local}, {seed}))"
     if how == "bytea":
         return f"hash_record_extended(ROW({value}), {seed})"
     if how == "text":
