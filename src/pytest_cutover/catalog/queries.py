@@ -240,7 +240,7 @@ ORDER BY r.ev_class, r.rulename
 def types(version: int) -> str:
     """Types but row types of tables, array types and multiranges, which go with another type."""
     multirange = "format_type(g.rngmultitypid, NULL)" if version >= 140000 else "NULL"
-    subscript = "'subscript ' || nullif(t.typsubscript::text, '-')" if version >= 140000 else "NULL"
+    subscript = "'subscript=' || nullif(t.typsubscript::text, '-')" if version >= 140000 else "NULL"
     return f"""
 SELECT t.oid, n.nspname AS schema, t.typname AS name, t.typtype AS kind, t.typrelid AS relation,
        pg_get_userbyid(t.typowner) AS owner, coalesce(t.typacl, acldefault('T', t.typowner))::text[] AS acl,
@@ -255,18 +255,18 @@ SELECT t.oid, n.nspname AS schema, t.typname AS name, t.typtype AS kind, t.typre
         FROM pg_constraint k WHERE k.contypid = t.oid) AS constraints,
        CASE t.typtype
          WHEN 'r' THEN (
-           SELECT array_remove(ARRAY['subtype ' || format_type(g.rngsubtype, NULL), 'multirange ' || {multirange},
-             'operator class ' || qn.nspname || '.' || q.opcname, 'collation ' || nullif(g.rngcollation, 0)::regcollation::text,
-             'canonical ' || nullif(g.rngcanonical::text, '-'), 'difference ' || nullif(g.rngsubdiff::text, '-')], NULL)
+           SELECT array_remove(ARRAY['subtype=' || format_type(g.rngsubtype, NULL), 'multirange=' || {multirange},
+             'operator class=' || qn.nspname || '.' || q.opcname, 'collation=' || nullif(g.rngcollation, 0)::regcollation::text,
+             'canonical=' || nullif(g.rngcanonical::text, '-'), 'difference=' || nullif(g.rngsubdiff::text, '-')], NULL)
            FROM pg_range g JOIN pg_opclass q ON q.oid = g.rngsubopc JOIN pg_namespace qn ON qn.oid = q.opcnamespace
            WHERE g.rngtypid = t.oid)
-         WHEN 'b' THEN array_remove(ARRAY['input ' || t.typinput::text, 'output ' || t.typoutput::text,
-             'receive ' || nullif(t.typreceive::text, '-'), 'send ' || nullif(t.typsend::text, '-'),
-             'modifier in ' || nullif(t.typmodin::text, '-'), 'modifier out ' || nullif(t.typmodout::text, '-'),
-             'analyse ' || nullif(t.typanalyze::text, '-'), {subscript}, 'length ' || t.typlen::text,
-             'by value ' || t.typbyval::text, 'alignment ' || t.typalign::text, 'storage ' || t.typstorage::text,
-             'category ' || t.typcategory::text, 'preferred ' || t.typispreferred::text, 'delimiter ' || t.typdelim::text,
-             'element ' || format_type(nullif(t.typelem, 0), NULL), 'collatable ' || (t.typcollation <> 0)::text], NULL)
+         WHEN 'b' THEN array_remove(ARRAY['input=' || t.typinput::text, 'output=' || t.typoutput::text,
+             'receive=' || nullif(t.typreceive::text, '-'), 'send=' || nullif(t.typsend::text, '-'),
+             'modifier in=' || nullif(t.typmodin::text, '-'), 'modifier out=' || nullif(t.typmodout::text, '-'),
+             'analyse=' || nullif(t.typanalyze::text, '-'), {subscript}, 'length=' || t.typlen::text,
+             'by value=' || t.typbyval::text, 'alignment=' || t.typalign::text, 'storage=' || t.typstorage::text,
+             'category=' || t.typcategory::text, 'preferred=' || t.typispreferred::text, 'delimiter=' || t.typdelim::text,
+             'element=' || format_type(nullif(t.typelem, 0), NULL), 'collatable=' || (t.typcollation <> 0)::text], NULL)
        END AS details,
        d.description AS comment
 FROM pg_type t

@@ -24,8 +24,8 @@ LONGEST = 200
 """How many characters of a definition are shown; of a longer one only how it grew."""
 
 FLAGS: dict[tuple[type, str], tuple[str, str]] = {
-    (Table, "rls_enabled"): ("row-level security disabled", "row-level security enabled"),
-    (Table, "rls_forced"): ("row-level security not forced", "row-level security forced"),
+    (Table, "rls_enabled"): ("disabled", "enabled"),
+    (Table, "rls_forced"): ("not forced", "forced"),
     (Column, "nullable"): ("NOT NULL", "nullable"),
     (Type, "nullable"): ("NOT NULL", "nullable"),
     (Constraint, "validated"): ("NOT VALID", "validated"),
@@ -49,10 +49,9 @@ FLAGS: dict[tuple[type, str], tuple[str, str]] = {
 }
 """The words for false and true of every flag in the model."""
 
-_LABELS = {"of_type": "of type", "server_options": "foreign options", "using": "USING", "check": "WITH CHECK"}
+_FLAG_LABELS = {"rls_enabled": "row-level security ", "rls_forced": "row-level security "}
 
-_NAMING = frozenset({"schema", "name", "argument_types", "position"})
-"""Fields that name an object, and a column's place, which is compared for the table as a whole."""
+_LABELS = {"of_type": "of type", "server_options": "foreign options", "using": "USING", "check": "WITH CHECK"}
 
 _SETS = {
     "options": "option", "server_options": "foreign option", "settings": "setting", "inherits": "parent",
@@ -77,7 +76,8 @@ def changes(before: Any, after: Any, owners: tuple[str, str] = ("", ""), *, sequ
     redefined = cls in _COVERED and _bare_definition(before) != _bare_definition(after)
     for name in model.FIELDS[cls]:
         old, new = getattr(before, name), getattr(after, name)
-        if old == new or name in _NAMING or (redefined and name in _COVERED[cls]):
+        # A column's place is compared for the table as a whole.
+        if old == new or name == "position" or (redefined and name in _COVERED[cls]):
             continue
         if cls is Constraint and name == "definition" and not redefined:
             continue
@@ -94,7 +94,7 @@ def _change(cls: type, name: str, old: Any, new: Any, owners: tuple[str, str]) -
         return _acl_changes(old, new, owners)
     if isinstance(new, bool) and isinstance(old, bool):
         words = FLAGS[cls, name]
-        return [f"{words[old]} → {words[new]}"]
+        return [f"{_FLAG_LABELS.get(name, '')}{words[old]} → {words[new]}"]
     if name == "labels":
         return _label_changes(old, new)
     if (cls, name) in ((View, "columns"), (Type, "attributes")):
@@ -149,6 +149,8 @@ def _scalar_change(label: str, old: str | None, new: str | None) -> str:
 
 def _text_change(label: str, old: str | None, new: str | None) -> str:
     old_text, new_text = _short(old), _short(new)
+    if label == "comment":
+        old_text, new_text = (text and f'"{text}"' for text in (old_text, new_text))
     if (old is None) == (old_text is None) and (new is None) == (new_text is None):
         return _scalar_change(label, old_text, new_text)
     if old is None or new is None:
@@ -162,7 +164,7 @@ def _short(text: str | None) -> str | None:
     """The text on one line, None where it is too long to show."""
     if text is None:
         return None
-    flat = " ".join(text.split())
+    flat = " ".join(text.split()).removesuffix(";")
     return flat if len(flat) <= LONGEST else None
 
 
