@@ -61,6 +61,8 @@ def render_kind(kind: type[Kind]) -> str:
     keys = _keys(kind)
     if keys:
         parts.append("| key | value | meaning |\n|---|---|---|\n" + "\n".join(keys) + "\n")
+    if kind.model_fields["phases"].default == ["rehearsal"]:
+        parts.append("It writes, so it is checked in a rehearsal only.\n")
     parts.append(f"*Proves:* {kind.PROVES}\n\n*Cannot prove:* {kind.CANNOT}\n")
     parts.append(_example(kind))
     return "\n".join(parts)
@@ -88,29 +90,29 @@ def _row(name: str, model: type[Criterion]) -> str:
     field = model.model_fields[name]
     schema = model.model_json_schema(mode="validation")
     shown = field.alias or name
-    value = _value(schema["properties"][shown], schema.get("$defs", {}))
+    value = _value(schema["properties"][shown])
     needed = "" if not field.is_required() else " (required)"
     return f"| `{shown}`{needed} | {value} | {field.description} |".replace("\n", " ")
 
 
-def _value(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+def _value(schema: dict[str, Any]) -> str:
     """A key's values in words, from its JSON schema."""
     if "anyOf" in schema:
-        words = [_value(each, definitions) for each in schema["anyOf"] if each.get("type") != "null"]
-        return " or ".join(dict.fromkeys(words))
+        found = dict.fromkeys(_value(each) for each in schema["anyOf"] if each.get("type") != "null")
+        return " or ".join(word for word in found if word != "whole number" or "number" not in found)
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{json.dumps(each)}`" for each in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
-        inner = _value(schema.get("items", {}), definitions)
+        inner = _value(schema.get("items", {}))
         return "list of values" if " or " in inner else f"list of {inner}s" if inner == "text" else f"list of {inner}"
     if schema.get("type") == "string" and schema.get("title", "").startswith(("duration", "number")):
         return str(schema["title"])
-    words = {
+    names = {
         "string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "table"
     }  # fmt: skip
     if schema.get("format") in ("date", "date-time", "time"):
         return "date or time"
-    return words.get(str(schema.get("type")), "value")
+    return names.get(str(schema.get("type")), "value")
 
 
 def _example(kind: type[Kind]) -> str:
