@@ -116,6 +116,7 @@ class Rehearsal:
         self._template: Target | None = None
         self._failures: dict[str, str] = {}
         self._ledger: Ledger | None = None
+        self._made: list[str] = []
 
     # The stages, in the order of a run.
 
@@ -287,12 +288,12 @@ class Rehearsal:
         }, notes
 
     def close(self) -> None:
-        """Ends the sessions of every database; the server drops the databases with itself."""
-        for database in self._databases.values():
+        """Drops every database of the rehearsal; what is known of it stays."""
+        fresh = [done.database for done in self.rollbacks.values() if done.database is not None]
+        for database in [*self._databases.values(), *fresh]:
             database.close()
-        for done in self.rollbacks.values():
-            if done.database is not None:
-                done.database.close()
+        while self._made and self.server is not None:
+            self.server.drop(self._made.pop())
 
     # How a stage runs.
 
@@ -328,6 +329,7 @@ class Rehearsal:
             source.close()
         name = f"{self.plan.name[:30].lower()}_{label.split(' ')[0]}_{next(_numbers)}"
         target = self.server.create(name, template=template.database, owner=self.plan.file.migrate.role)
+        self._made.append(name)
         database = Database(target, label, scratch=lambda: self._clone(target, "scratch", source=database).target)
         return database
 
@@ -339,6 +341,7 @@ class Rehearsal:
             self.backup.facts, self.server, name, prelude, self.plan.file.migrate.role,
             lambda text: self._say("rollback", text),
         )  # fmt: skip
+        self._made.append(name)
         return Database(target, "restored")
 
     def _as_role(self, target: Target) -> Target:

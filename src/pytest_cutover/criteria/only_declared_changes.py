@@ -43,7 +43,7 @@ class OnlyDeclaredChanges(Kind):
         """Finds what changed without being declared, and what was declared and did not happen."""
         found = diff(before.catalog, after.catalog)
         wrong = _undeclared(found, self.changes, before, after) + _missing(found, self.changes)
-        violations = [(name, text) for name, text in wrong] + [("rows", text) for text in ledger.violations]
+        violations = [(name, text) for name, text in wrong] + [("rows", text.rstrip(".")) for text in ledger.violations]
         expected = "the declared changes and no other"
         if not violations:
             count = len(found.all)

@@ -61,9 +61,7 @@ class Run:
         return rehearsal.facts()
 
     def close(self) -> None:
-        """Ends every rehearsal and every server."""
-        for rehearsal in self.rehearsals.values():
-            rehearsal.close()
+        """Ends every server, and with it whatever databases are left."""
         self.sandboxes.close()
 
 
