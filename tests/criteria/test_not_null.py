@@ -59,7 +59,7 @@ def test_a_misspelt_table_fails_with_the_nearest(migrated):
 
     finding = pair.check("not_null", table="flight", columns=["cid"])
 
-    assert finding.message == 'there is no table flight Did you mean "flights"?'
+    assert finding.message == 'there is no table flight; did you mean "flights"?'
 
 
 def test_an_emptied_table_fails(migrated):

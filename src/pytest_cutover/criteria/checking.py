@@ -168,4 +168,4 @@ def listed(names: Sequence[str]) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A closing question with the nearest known name, or nothing."""
-    return nearest(name, known)
+    return nearest(name, known).replace(" Did", "; did")

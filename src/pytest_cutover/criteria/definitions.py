@@ -116,6 +116,8 @@ def _plain(value: Any) -> Any:
         inner = value["type_cast"].get("arg", {})
         as_text = _type_name(value["type_cast"]) == ["text"]
         # The server prints these casts; a person does not write them.
+        if "a_const" in inner and _type_name(value["type_cast"]) == ["regclass"]:
+            return {"constant": str(_plain(inner)["constant"]).removeprefix("public.")}
         if "a_const" in inner or "a_array_expr" in inner or (as_text and "column_ref" in inner):
             return _plain(inner)
     if "a_const" in value:
