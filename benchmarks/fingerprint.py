@@ -94,7 +94,9 @@ def _measure(connection: psycopg.Connection, rows: int, runs: int) -> int:
     counts = ", ".join(f"count({each.name})" for each in columns)
 
     def ask(expressions: str) -> Callable[[], object]:
-        return lambda: connection.execute(f"SELECT {expressions} FROM occupancy AS o".encode(), prepare=False).fetchall()
+        return lambda: connection.execute(
+            f"SELECT {expressions} FROM occupancy AS o".encode(), prepare=False
+        ).fetchall()
 
     measured: dict[str, Callable[[], object]] = {
         OURS: lambda: table_contents(connection, catalog),

@@ -88,10 +88,8 @@ def _bare(work: Path) -> tuple[float, float]:
         " -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=4GB -c autovacuum=off -c shared_buffers=256MB"
         " -c maintenance_work_mem=256MB -c jit=off",
         backup=plan.path(plan.file.backup.path or ""), prelude=plan.path(plan.file.backup.prelude[0]),
-        tables=" ".join(
-            "controller_summaries controllers controllers_archive flight_sector_occupancy flight_summaries flights"
-            " flights_archive transceivers".split()
-        ),
+        tables="controller_summaries controllers controllers_archive flight_sector_occupancy flight_summaries flights"
+        " flights_archive transceivers",
         steps=" ".join(str(plan.path(step.sql or "")) for step in plan.file.migrate.steps),
         rollback=plan.path(plan.file.rollback[0].steps[0].sql or ""),
     )  # fmt: skip

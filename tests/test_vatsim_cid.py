@@ -118,7 +118,7 @@ def test_a_variant_says_what_is_wrong_and_changes_something(path: Path) -> None:
     used = {word for step in variant.get("steps", []) for word in (step.get("sql"), *step.get("command", ()))}
     used |= {variant.get("backup_sql")}
 
-    assert set(variant) <= {"title", "why", "catches", "full_size", "only", "full_size", "steps", "backup_sql"}
+    assert set(variant) <= {"title", "why", "catches", "full_size", "only", "steps", "backup_sql"}
     assert variant["title"]
     assert variant["why"]
     assert variant["catches"]

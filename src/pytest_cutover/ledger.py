@@ -2,8 +2,8 @@
 
 What the books hold a plan to, beyond the ranges it declares:
 
-* A table that the plan declares dropped takes its rows along, and that is no violation. One that is gone undeclared is a
-  violation if it had rows.
+* A table that the plan declares dropped takes its rows along, and that is no violation. One that is gone undeclared is
+  a violation if it had rows.
 * A table that the plan declares added is expected to be empty unless `rows` says how many rows it gets.
 * A column in `changed` that did not change, or is new, is no violation: `changed` allows, a range demands.
 * A table or column in `rows` that neither side has, or whose rows cannot be compared, is a violation.
@@ -149,7 +149,7 @@ class _Books:
             self._range(found, declared, "deleted")
         elif found.before and not self._declared(self.changes.dropped, found.table, self.before):
             self.violations.append(
-                f"{found.table}: the table is gone with its {count_rows(found.before)}, which the plan does not declare."
+                f"{found.table}: the table is gone with its {count_rows(found.before)}, which is not declared."
             )
 
     def _new(self, found: RowDifferences, declared: RowChanges | None) -> None:
@@ -163,7 +163,7 @@ class _Books:
             if column in declared.changed:
                 continue
             cells = "1 value of the column" if count == 1 else f"{count:,} values of the column"
-            self.violations.append(f"{found.table}: {cells} {column} changed, which the plan does not declare.{_bag(found)}")
+            self.violations.append(f"{found.table}: {cells} {column} changed, which is not declared.{_bag(found)}")
             if found.key:
                 title = f"{found.table}: {column} changed"
                 self.evidence.append(Evidence.of(title, found.key, found.column_keys.get(column, ()), count))
@@ -191,4 +191,4 @@ class _Books:
 def _bag(found: RowDifferences) -> str:
     if found.keyed or found.only_in is not None:
         return ""
-    return " It has no key that both sides guarantee: its rows were compared as a bag."
+    return " Its rows were compared as a bag: no key holds on both sides."

@@ -71,7 +71,7 @@ def restore(
                     connection.execute("DROP SCHEMA public")
                 handled.append("dropped the empty schema public first, since the backup creates it")
             warnings, notes = _load(facts, server, target, progress)
-            return target, replace(facts, handled=tuple([*handled, *notes])), warnings
+            return target, replace(facts, handled=(*handled, *notes)), warnings
         except _MissingRoleError as missing:
             server.drop(database)
             roles = [missing.role]

@@ -103,7 +103,7 @@ class _Builder:
                 row.validated,
                 row.deferrable,
                 row.deferred,
-                tuple([names[relation, number] for number in row.key]) if row.key else (),
+                tuple([names[relation, number] for number in row.key if number > 0]) if row.key else (),
                 self._relations[row.references] if row.references else None,
                 (
                     tuple([names[row.references, number] for number in row.references_key]) if row.references else ()

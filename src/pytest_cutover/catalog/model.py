@@ -7,7 +7,7 @@ expressions and definitions are as PostgreSQL prints them with an empty search p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
@@ -370,6 +370,11 @@ FIELDS: dict[type, dict[str, Any]] = {
 """The fields of every class above with their defaults, `dataclasses.MISSING` where there is none."""
 
 
+def _in_order(mapping: Mapping[str, CatalogObject]) -> Iterable[tuple[str, CatalogObject]]:
+    """The objects by name; columns by table and position, as they are read."""
+    return mapping.items() if mapping and isinstance(next(iter(mapping.values())), Column) else sorted(mapping.items())
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All objects of a database but the system's and those of extensions, by their names.
@@ -397,7 +402,7 @@ class Catalog:
         return f"<Catalog of {len(self.tables)} tables, server {self.server_version}>"
 
     def objects(self) -> Mapping[str, CatalogObject]:
-        """Every object by "kind:name"."""
+        """Every object by "kind:name", in a fixed order: kind by kind, then by name."""
         return self._objects
 
     def columns_of(self, table: str) -> tuple[Column, ...]:
@@ -433,8 +438,8 @@ class Catalog:
             self.schemas, self.extensions, self.types, self.tables, self.columns, self.constraints, self.indexes,
             self.sequences, self.views, self.functions, self.triggers, self.policies, self.rules,
         )  # fmt: skip
-        named = {f"{each.kind_name}:{name}": each for mapping in mappings for name, each in mapping.items()}
-        return {**named, **self.others}
+        named = {f"{each.kind_name}:{name}": each for mapping in mappings for name, each in _in_order(mapping)}
+        return named | dict(_in_order(self.others))
 
     @cached_property
     def _columns_by_table(self) -> dict[str, tuple[Column, ...]]:

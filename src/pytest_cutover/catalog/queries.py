@@ -252,7 +252,7 @@ SELECT t.oid, n.nspname AS schema, t.typname AS name, t.typtype AS kind, t.typre
             THEN t.typcollation::regcollation::text END AS collation,
        (SELECT array_agg(ARRAY[k.conname::text, pg_get_constraintdef(k.oid), k.convalidated::text,
                                obj_description(k.oid, 'pg_constraint')] ORDER BY k.conname)
-        FROM pg_constraint k WHERE k.contypid = t.oid) AS constraints,
+        FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype <> 'n') AS constraints,
        CASE t.typtype
          WHEN 'r' THEN (
            SELECT array_remove(ARRAY['subtype=' || format_type(g.rngsubtype, NULL), 'multirange=' || {multirange},

@@ -302,7 +302,10 @@ def _type(each: Type) -> str:
         return "enum " + ", ".join(f"'{label}'" for label in each.labels)
     if each.kind == "composite":
         return "composite " + ", ".join(f"{part.name} {part.type}" for part in each.attributes)
-    return f"domain over {each.base}" if each.kind == "domain" else each.kind
+    if each.kind == "domain":
+        collation = f" collation {each.collation}" if each.collation else ""
+        return f"domain over {each.base}{collation}" + "".join(f" {_constraint(part)}" for part in each.constraints)
+    return each.kind
 
 
 def _other(each: Other) -> str:

@@ -82,7 +82,9 @@ def compare_sides(
         compare = _by_key if layout.key else _as_bag
         found = compare(before, after, layout.only(differ) if layout.key else layout, found, may_change)
     if found.before - found.deleted != found.after - found.added or found.changed > found.before - found.deleted:
-        raise QueryError(f"{table}: the differing rows do not add up to the row counts {found.before} and {found.after}")
+        raise QueryError(
+            f"{table}: the differing rows do not add up to the row counts {found.before} and {found.after}"
+        )
     if bool(found) != (old != new):
         raise QueryError(f"{table}: the fingerprints say that rows differ, and no such row was found")
     return found
@@ -193,7 +195,9 @@ def _keys(side: Side, layout: Layout, seeds: dict[str, list[int]]) -> dict[str, 
     named: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in seeds}
     missing = sum(min(len(some), SAMPLES) for some in seeds.values())
     if missing:
-        with stream(side.connection, "cutover_keys", side.stored.name, queries.keys(side.stored, layout, kinds)) as blocks:
+        with stream(
+            side.connection, "cutover_keys", side.stored.name, queries.keys(side.stored, layout, kinds)
+        ) as blocks:
             for seed, *key in _flat(blocks):
                 for kind in kinds[seed]:
                     if len(named[kind]) < SAMPLES:
@@ -241,4 +245,3 @@ def _as_bag(
         found.table, found.before, found.after, added, deleted, changed,
         {name: count for name, count in cells.items() if count}, keyed=False,
     )  # fmt: skip
-

@@ -26,9 +26,7 @@ def differing_tables(before: Database, after: Database) -> list[RowDifferences]:
     return [each for each in all_tables(before, after, {}) if each]
 
 
-def all_tables(
-    before: Database, after: Database, may_change: Mapping[str, Collection[str]]
-) -> list[RowDifferences]:
+def all_tables(before: Database, after: Database, may_change: Mapping[str, Collection[str]]) -> list[RowDifferences]:
     """As `differing_tables`, with the tables that do not differ too.
 
     `may_change` names, by table, the columns that do not tell two rows of a table without a key apart.

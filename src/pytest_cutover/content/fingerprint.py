@@ -47,8 +47,9 @@ def table_contents(
     """The content of every relation that holds rows (or of these), by name, as one snapshot sees it.
 
     A partitioned table counts as a whole, not each partition; an inheriting table counts alone. Foreign tables are left
-    out: `uncompared` names them. `columns` gives the columns that count besides the key, for the tables where not all
-    do. Large objects appear as `pg_catalog.pg_largeobject` and `pg_catalog.pg_largeobject_metadata` where there are any.
+    out: `uncompared` names them. Large objects appear as `pg_catalog.pg_largeobject`, with their list in
+    `pg_catalog.pg_largeobject_metadata`, where there are any. `columns` gives the columns that count besides the key,
+    for the tables where not all do.
 
     Raises:
         QueryError: the rows of a table cannot be read, or there is no such table.
@@ -57,7 +58,9 @@ def table_contents(
         stored = stored_relations(connection, catalog)
         for table in tables or ():
             if table not in stored:
-                raise QueryError(f"the rows of {table} cannot be compared: {uncompared(catalog).get(table, 'no such table')}")
+                raise QueryError(
+                    f"the rows of {table} cannot be compared: {uncompared(catalog).get(table, 'no such table')}"
+                )
         chosen = [each for name, each in stored.items() if tables is None or name in tables]
         layouts = [layout_of(each, each) for each in chosen]
         if columns is not None:

@@ -2,8 +2,8 @@
 
 PostgreSQL's own hash functions follow equality, so several cannot be used as they are: `hash_numeric_extended` ignores
 sign and scale and is linear in the weight, `hashint8extended` and `timestamp_hash_extended` fold 64 bits to 32,
-`hashfloat8extended` returns the seed for zero, `hashbpcharextended` ignores trailing blanks, and an enum's hash depends on
-its oid. What is used here tells apart whatever differs in text or in binary form. NULL hashes to NULL.
+`hashfloat8extended` returns the seed for zero, `hashbpcharextended` ignores trailing blanks, and an enum's hash
+depends on its oid. What is used here tells apart whatever differs in text or in binary form. NULL hashes to NULL.
 """
 
 from __future__ import annotations

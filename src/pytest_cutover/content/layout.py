@@ -104,7 +104,12 @@ def stored_relations(connection: psycopg.Connection, catalog: Catalog) -> dict[s
     """Every relation whose rows are compared, by name: tables, partitioned tables as a whole, materialized views,
     tables of extensions, large objects where there are any."""
     skipped = uncompared(catalog)
-    unsure = {(each.table, name) for each in catalog.constraints.values() if _unproved(each) for name in each.columns}
+    indexes: dict[str, list[Index]] = {}
+    for index in catalog.indexes.values():
+        indexes.setdefault(index.table, []).append(index)
+    # From 18 on a NOT NULL may be declared of rows that were never looked at.
+    unproved = [each for each in catalog.constraints.values() if each.type == "not_null" and not each.validated]
+    unsure = {(each.table, name) for each in unproved for name in each.columns}
     found = {}
     for name, table in catalog.tables.items():
         if name in skipped or table.partition_of is not None:
@@ -112,7 +117,10 @@ def stored_relations(connection: psycopg.Connection, catalog: Catalog) -> dict[s
         columns = catalog.columns_of(name)
         sure = {each.name for each in columns if not each.nullable and (name, each.name) not in unsure}
         kinds = {each.name: each.type for each in columns if each.generated != "virtual"}
-        found[name] = Stored(name, kinds, _keys(catalog, name, sure & set(kinds)), table.kind == "partitioned")
+        usable = [each for each in indexes.get(name, ()) if _identifies(catalog, each, sure & set(kinds))]
+        usable.sort(key=lambda each: (not each.primary, len(each.columns), each.full_name))
+        keys = tuple(each.columns for each in usable)
+        found[name] = Stored(name, kinds, keys, table.kind == "partitioned")
     for name, view in catalog.views.items():
         if view.materialized:
             kinds = {each.name: each.type for each in view.columns}
@@ -122,7 +130,9 @@ def stored_relations(connection: psycopg.Connection, catalog: Catalog) -> dict[s
 
 def uncompared(catalog: Catalog) -> dict[str, str]:
     """The tables whose rows are not compared, with the reason: those that other servers hold."""
-    reasons = {name: "its rows are on another server" for name, each in catalog.tables.items() if each.kind == "foreign"}
+    reasons = {
+        name: "its rows are on another server" for name, each in catalog.tables.items() if each.kind == "foreign"
+    }
     for name in list(reasons):
         parent = catalog.tables[name].partition_of
         while parent is not None:
@@ -137,23 +147,6 @@ def partition_root(catalog: Catalog, table: str) -> str | None:
     while table in catalog.tables and (parent := catalog.tables[table].partition_of) is not None:
         root = table = parent
     return root
-
-
-def _unproved(constraint: object) -> bool:
-    return getattr(constraint, "type", "") == "not_null" and not getattr(constraint, "validated", True)
-
-
-def _keys(catalog: Catalog, table: str, sure: Collection[str]) -> tuple[tuple[str, ...], ...]:
-    usable = [each for each in _indexes_of(catalog).get(table, ()) if _identifies(catalog, each, sure)]
-    usable.sort(key=lambda each: (not each.primary, len(each.columns), each.full_name))
-    return tuple(each.columns for each in usable)
-
-
-def _indexes_of(catalog: Catalog) -> dict[str, list[Index]]:
-    grouped: dict[str, list[Index]] = {}
-    for each in catalog.indexes.values():
-        grouped.setdefault(each.table, []).append(each)
-    return grouped
 
 
 def _identifies(catalog: Catalog, index: Index, sure: Collection[str]) -> bool:

@@ -46,12 +46,8 @@ def run_sql(path: Path, name: str, target: Target, budget: float | None) -> Step
             open_transaction = connection.info.transaction_status != TransactionStatus.IDLE
             if open_transaction:
                 connection.rollback()
-                return finish(
-                    StepError(
-                        "the file ends inside a transaction that nothing commits: its work is lost",
-                        None, path.name, current.line, current.summary,
-                    )  # fmt: skip
-                )
+                lost = "the file ends inside a transaction that nothing commits: its work is lost"
+                return finish(StepError(lost, None, path.name, current.line, current.summary))
     except psycopg.Error as error:
         return finish(_explain(error, path.name, current))
     return finish(None)

@@ -98,7 +98,7 @@ class Range:
 
 def _parse_object_name(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError('write "kind:name", as in "column:flights.cid"')
+        raise ValueError('write "kind:name", as in "column:flights.cid"')  # noqa: TRY004 (pydantic wants ValueError)
     kind, colon, name = value.partition(":")
     if not colon or not name or kind not in OBJECT_KINDS:
         raise ValueError(
@@ -109,7 +109,7 @@ def _parse_object_name(value: object) -> str:
 
 def _parse_table_name(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("write the name of a table, with its schema where that is not public")
+        raise ValueError("write the name of a table, as schema.name outside public")  # noqa: TRY004
     return str(parse_relation(value))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_cutover.errors import CutoverError
+from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin import pytest_html
 from pytest_cutover.plugin.claims import CLAIM, MARKER, OWN_CHECK, claim_of, criteria_of, parametrize
 from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them here)
@@ -210,19 +211,19 @@ def _result(run: Run) -> dict[str, Any]:
     return build_result(parts, shlex.join(["pytest", *map(str, run.options.arguments)]), run.started, time.perf_counter() - run.clock, run.options.root)
 
 
-def _expected(run: Run, plan: Any) -> list[Record]:
+def _expected(run: Run, of: Plan) -> list[Record]:
     """One not-checked record for each criterion and each further check of the plan."""
     claimed = {(claim["plan"], claim["id"]) for claim in run.claims.values()}
     records = []
-    for each in criteria_of(plan):
+    for each in criteria_of(of):
         reason = "its check did not run: it was deselected, or the run ended before it"
-        if (plan.name, each.id) not in claimed and run.claims:
+        if (of.name, each.id) not in claimed and run.claims:
             reason = f'no check in {VERIFICATIONS}/ that was collected answers for the kind "{each.kind}"'
         records.append(
             Record(each.id, each.kind, NOT_CHECKED, reason=reason, why=each.why or "", source=each.source or "")
         )
     for claim in run.claims.values():
-        if claim["kind"] == OWN_CHECK and claim["plan"] in (plan.name, None):
+        if claim["kind"] == OWN_CHECK and claim["plan"] in (of.name, None):
             records.append(Record(claim["id"], OWN_CHECK, NOT_CHECKED, reason="it did not run"))
     return records
 

@@ -66,7 +66,7 @@ def main() -> None:
             group=order["group"],
             extra_groups=[] if order["user"] is not None else None,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
         )
     keep = False
     try:
