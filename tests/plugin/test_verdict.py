@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -155,32 +157,34 @@ def test_stopping_at_the_first_failure_is_still_a_no_go(project: Project) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_no_go_and_leaves_nothing(project: Project, number: signal.Signals) -> None:
-    """Ctrl-C gives INCOMPLETE and pytest's own status; after a kill there is no result at all, not an old one."""
+    """In the middle of the migration: Ctrl-C gives INCOMPLETE and pytest's own status; after a kill there is no result at all, not an old one."""
     assert project.run() == 0
     project.plan(migration=MIGRATION + "SELECT pg_sleep(60);")
-    (project.root / "tmp").mkdir(mode=0o777)
-    project.root.chmod(0o755)
-    before = set(Path("/tmp").glob("pytest-cutover-*"))
-    running = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:randomly"], cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    deadline = time.monotonic() + 60
-    while not (set(Path("/tmp").glob("pytest-cutover-*")) - before) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(4)
+    with tempfile.TemporaryDirectory(prefix="cutover-test-", dir="/tmp") as folder:
+        base = Path(folder)
+        base.chmod(0o755)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:randomly"],
+            cwd=project.root, env=os.environ | {"TMPDIR": folder}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert running.stdout is not None
+        for line in running.stdout:
+            if b"baseline ok" in line:
+                break
+        time.sleep(1)
 
-    running.send_signal(number)
-    running.communicate(timeout=60)
+        running.send_signal(number)
+        running.communicate(timeout=60)
 
+        deadline = time.monotonic() + 20
+        while list(base.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert list(base.iterdir()) == []
     if number == signal.SIGINT:
         assert running.returncode == 2
         assert project.result["verdict"] == "INCOMPLETE"
     else:
         assert not (project.root / "reports" / "result.json").exists()
-    deadline = time.monotonic() + 20
-    while set(Path("/tmp").glob("pytest-cutover-*")) - before and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert set(Path("/tmp").glob("pytest-cutover-*")) - before == set()
 
 
 def test_no_plan_at_all_is_incomplete(project: Project) -> None:
