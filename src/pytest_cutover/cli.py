@@ -104,7 +104,7 @@ def _check(given: argparse.Namespace) -> int:
         if backup is not None and not backup.exists():
             problems.append(f"{plan.name}: backup.path: there is no file {backup}")
             continue
-        print(f"{plan.name}: {len(plan.criteria)} criteria, {len(plan.file.migrate.steps)} steps: in order")
+        print(f"{plan.name}: {len(plan.criteria)} criteria, {len(plan.file.migrate.steps)} step(s): in order")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 2 if problems else 0

@@ -7,17 +7,15 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
 from pytest_cutover.backup.restore import check_expectations, restore
-from pytest_cutover.catalog import diff
 from pytest_cutover.database import Database
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked
 from pytest_cutover.ledger import Ledger, read_ledger
@@ -112,10 +110,10 @@ class Rehearsal:
         self._backup_path = backup or backup_path(plan)
         self._restores = restores
         self._progress = progress or (lambda stage, text: None)
-        self._databases: dict[str, Database] = {}
+        self.databases: dict[str, Database] = {}
         self._template: Target | None = None
         self._failures: dict[str, str] = {}
-        self._ledger: Ledger | None = None
+        self.books: Ledger | None = None
         self._made: list[str] = []
 
     # The stages, in the order of a run.
@@ -146,13 +144,13 @@ class Rehearsal:
                 taken = plan.backup.taken or facts.taken
                 age = datetime.now(timezone.utc) - taken if taken else None
                 self.backup = BackupState(facts, taken, age, len(counts), sum(counts.values()), warnings)
-                self._databases["before"] = before
+                self.databases["before"] = before
         return self.backup
 
     def before(self) -> Database:
         """The restored database, with its catalog read."""
         self.restored()
-        before = self._databases["before"]
+        before = self.databases["before"]
         if self.stages["baseline"].outcome != "ok":
             with self._stage("baseline"):
                 self._say("baseline", "reading catalog and contents")
@@ -171,37 +169,37 @@ class Rehearsal:
                 self.migration = run_steps(
                     self.plan.file.migrate.steps, self.plan.folder, self._as_role(after.target), self._backup_path
                 )
-                self._databases["after"] = after
+                self.databases["after"] = after
                 failed = self.migration.failed_step
-                stage.error = _step_failure(failed) if failed is not None else ""
+                stage.error = step_failure(failed) if failed is not None else ""
         return self.migration
 
     def after(self) -> Database:
         """The migrated database."""
         failed = self.migrated().failed_step
         if failed is not None:
-            raise NotChecked(f"the migration stopped: {_step_failure(failed)}")
-        return self._databases["after"]
+            raise NotChecked(f"the migration stopped: {step_failure(failed)}")
+        return self.databases["after"]
 
     def ledger(self) -> Ledger:
         """What the migration did to the rows of every table."""
-        if self._ledger is None:
-            self._ledger = read_ledger(self.before(), self.after(), self.plan.file.changes)
+        if self.books is None:
+            self.books = read_ledger(self.before(), self.after(), self.plan.file.changes)
             self.changed += 1
-        return self._ledger
+        return self.books
 
     def rerun(self) -> Database:
         """The migrated database after the migration was run on it once more."""
         after = self.after()
-        if "rerun" not in self._databases:
+        if "rerun" not in self.databases:
             with self._stage("rerun"):
                 database = self._clone(after.target, "rerun", source=after)
                 self._say("rerun", "running the migration again")
                 database.run = self.rerun_of = run_steps(
                     self.plan.file.migrate.steps, self.plan.folder, self._as_role(database.target), self._backup_path
                 )
-                self._databases["rerun"] = database
-        return self._databases["rerun"]
+                self.databases["rerun"] = database
+        return self.databases["rerun"]
 
     def rolled_back(self, name: str) -> RollbackRun:
         """The migrated database after one declared way back, or a fresh one from the backup."""
@@ -225,72 +223,17 @@ class Rehearsal:
                 )
                 done.seconds = time.perf_counter() - began
                 failed = done.run.failed_step
-                done.error = _step_failure(failed) if failed else ""
+                done.error = step_failure(failed) if failed else ""
             done.database.run = done.run
             self.rollbacks[name] = done
             stage.error = done.error or earlier.error
         self.stages["rollback"].seconds += earlier.seconds
         return done
 
-    def schema_differences(self) -> list[dict[str, Any]]:
-        """Every difference of the schema between before and after, and whether the plan declares it."""
-        if self.migration is None or not self.migration.ok:
-            return []
-        changes = self.plan.file.changes
-        declared = {"added": set(changes.added), "dropped": set(changes.dropped), "altered": set(changes.altered)}
-        found = diff(self._databases["before"].catalog, self._databases["after"].catalog, sequences=True)
-        return [
-            {
-                "change": each.kind,
-                "object": each.object,
-                "detail": each.detail,
-                "declared": each.object in declared[each.kind],
-            }
-            for each in (*found.added, *found.dropped, *found.altered)
-        ]
-
-    def facts(self) -> dict[str, Any]:
-        """What is known by now, as plain data for the result file; keys as in docs/result.md."""
-        known: dict[str, Any] = {
-            "stages": [{"name": name} | vars(stage) for name, stage in self.stages.items()],
-            "steps": [_step_facts(step) for step in self.migration.steps] if self.migration else [],
-            "rollbacks": [_rollback_facts(done) for done in self.rollbacks.values()],
-            "schema_diff": self.schema_differences(),
-            "notes": [],
-        }
-        if self.server is not None:
-            known["target"], known["notes"] = self._target_facts(self.server)
-        if self.backup is not None:
-            known["backup"] = _backup_facts(self.backup)
-        if self.rerun_of is not None:
-            failed = self.rerun_of.failed_step
-            known["rerun"] = {
-                "seconds": self.rerun_of.seconds,
-                "outcome": "failed" if failed else "ok",
-                "error": _step_failure(failed) if failed else None,
-            }
-        if self._ledger is not None:
-            known["changes"] = {name: asdict(entry) for name, entry in self._ledger.tables.items()}
-        return known
-
-    def _target_facts(self, server: Server) -> tuple[dict[str, Any], list[str]]:
-        production = self.plan.file.sandbox.major
-        notes = []
-        if production is not None and production != server.facts.major:
-            notes.append(f"Rehearsed on PostgreSQL {server.facts.version}; production runs {production}.")
-        if any(step.command for step in self.plan.file.migrate.steps):
-            notes.append("Command steps ran without a restriction of their network.")
-        return {
-            "kind": server.facts.kind,
-            "server_version": server.facts.version,
-            "why": server.facts.why,
-            "production_major": production,
-        }, notes
-
     def close(self) -> None:
         """Drops every database of the rehearsal; what is known of it stays."""
         fresh = [done.database for done in self.rollbacks.values() if done.database is not None]
-        for database in [*self._databases.values(), *fresh]:
+        for database in [*self.databases.values(), *fresh]:
             database.close()
         while self._made and self.server is not None:
             self.server.drop(self._made.pop())
@@ -378,44 +321,6 @@ def _count_rows(database: Database) -> dict[str, int]:
     }
 
 
-def _step_facts(step: StepRun) -> dict[str, Any]:
-    return {
-        "name": step.name,
-        "seconds": step.seconds,
-        "outcome": step.outcome,
-        "budget": step.budget,
-        "error": str(step.error) if step.error else None,
-        "statements": [asdict(each) for each in step.statements],
-        "notices": [asdict(each) for each in step.notices],
-    }
-
-
-def _rollback_facts(done: RollbackRun) -> dict[str, Any]:
-    return {
-        "name": done.rollback.name,
-        "seconds": done.seconds,
-        "outcome": "failed" if done.error else "ok",
-        "error": done.error or None,
-        "differences": list(done.differences),
-        "residue": list(done.rollback.residue),
-    }
-
-
-def _backup_facts(state: BackupState) -> dict[str, Any]:
-    facts = state.facts
-    return {
-        "path": facts.path.name,
-        "sha256": facts.sha256,
-        "bytes": facts.bytes,
-        "format": facts.format,
-        "server_version": facts.server_version,
-        "taken": state.taken.isoformat() if state.taken else None,
-        "age": state.age.total_seconds() if state.age else None,
-        "tables": state.tables,
-        "rows": state.rows,
-        "handled": [*facts.handled, *state.warnings],
-    }
-
-
-def _step_failure(step: StepRun) -> str:
+def step_failure(step: StepRun) -> str:
+    """Which step stopped, and why, in one line."""
     return f"step {step.name}: {step.error}"

@@ -272,3 +272,11 @@ def test_our_own_tests_have_no_verdict(project: Project) -> None:
 
     assert project.run("tests") == 0
     assert not (project.root / "reports" / "result.json").exists()
+
+
+def test_a_failure_elsewhere_is_not_covered_by_a_go(project: Project) -> None:
+    """`pytest verifications tests` with a red test in tests/ must not end with 0."""
+    project.write("tests/test_other.py", "def test_other():\n    assert 1 + 1 == 3\n")
+
+    assert project.run("verifications", "tests") == 1
+    assert project.result["verdict"] == "GO"

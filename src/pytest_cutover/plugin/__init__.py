@@ -139,6 +139,8 @@ def pytest_runtest_makereport(
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keeps what a report carries; on the controller under xdist this is the only way it comes."""
     payload = getattr(report, PAYLOAD, None)
+    if _active is not None and payload is None and report.failed:
+        _active.stray_failures = True
     if payload is not None and _active is not None:
         if str(report.outcome) == "rerun" and payload["record"] is not None:
             # A check that held only when it was asked again did not hold.
@@ -194,7 +196,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     finally:
         run.close()
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        session.exitstatus = EXIT_STATUS[run.result["verdict"]]
+        # A failure that belongs to no plan is no part of the verdict, but it is no success either.
+        session.exitstatus = EXIT_STATUS[run.result["verdict"]] or int(run.stray_failures)
 
 
 def _result(run: Run) -> dict[str, Any]:

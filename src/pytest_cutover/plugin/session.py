@@ -18,6 +18,7 @@ from pytest_cutover.plugin.claims import marked_kinds
 from pytest_cutover.plugin.options import VERIFICATIONS, Options
 from pytest_cutover.plugin.progress import Progress
 from pytest_cutover.rehearsal import Rehearsal, Restores
+from pytest_cutover.report.facts import rehearsal_facts
 from pytest_cutover.sandbox import Sandboxes
 
 
@@ -39,6 +40,7 @@ class Run:
     payloads: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     result: dict[str, Any] | None = None
+    stray_failures: bool = False
     _restores: Restores | None = None
 
     def rehearsal(self, plan: Plan) -> Rehearsal:
@@ -58,7 +60,7 @@ class Run:
         if rehearsal is None or self.reported.get(plan) == rehearsal.changed:
             return None
         self.reported[plan] = rehearsal.changed
-        return rehearsal.facts()
+        return rehearsal_facts(rehearsal)
 
     def close(self) -> None:
         """Ends every server, and with it whatever databases are left."""
@@ -95,6 +97,16 @@ def start_run(options: Options, progress: Progress) -> Run:
 
 
 def forget_earlier_results(report_dir: Path) -> None:
-    """Removes what an earlier run wrote, so that no old verdict can be taken for this run's."""
-    for name in ("result.json", "report.html", "pytest.html"):
-        (report_dir / name).unlink(missing_ok=True)
+    """Removes what an earlier run wrote, so that no old verdict can be taken for this run's.
+
+    Raises:
+        pytest.UsageError: the folder cannot be written to.
+    """
+    try:
+        report_dir.mkdir(parents=True, exist_ok=True)
+        for name in ("result.json", "report.html", "pytest.html"):
+            (report_dir / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(
+            f"{report_dir} cannot be written to ({error.strerror}): give another folder with --report-dir"
+        ) from error

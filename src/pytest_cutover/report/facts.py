@@ -1,0 +1,118 @@
+"""What a rehearsal knows so far, as plain data for the result file; keys as in docs/result.md."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from pytest_cutover.catalog import diff
+from pytest_cutover.migrate import StepRun
+from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
+from pytest_cutover.sandbox import Server
+
+
+def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Everything that is known by now; what did not happen yet is left out or empty."""
+    known: dict[str, Any] = {
+        "stages": [{"name": name} | vars(stage) for name, stage in rehearsal.stages.items()],
+        "steps": [_step(step) for step in rehearsal.migration.steps] if rehearsal.migration else [],
+        "rollbacks": [_rollback(done) for done in rehearsal.rollbacks.values()],
+        "schema_diff": _schema_differences(rehearsal),
+        "notes": [],
+    }
+    if rehearsal.server is not None:
+        known["target"] = _target(rehearsal, rehearsal.server)
+        known["notes"] = _notes(rehearsal, rehearsal.server)
+    if rehearsal.backup is not None:
+        known["backup"] = _backup(rehearsal.backup)
+    if rehearsal.rerun_of is not None:
+        failed = rehearsal.rerun_of.failed_step
+        known["rerun"] = {
+            "seconds": rehearsal.rerun_of.seconds,
+            "outcome": "failed" if failed else "ok",
+            "error": step_failure(failed) if failed else None,
+        }
+    if rehearsal.books is not None:
+        known["changes"] = {name: asdict(entry) for name, entry in rehearsal.books.tables.items()}
+    return known
+
+
+def _target(rehearsal: Rehearsal, server: Server) -> dict[str, Any]:
+    return {
+        "kind": server.facts.kind,
+        "server": f"PostgreSQL {server.facts.version}",
+        "server_version": server.facts.version,
+        "why": server.facts.why,
+        "production_major": rehearsal.plan.file.sandbox.major,
+    }
+
+
+def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
+    """What a reader must know beside the verdict."""
+    file = rehearsal.plan.file
+    production = file.sandbox.major
+    notes = []
+    if production is not None and production != server.facts.major:
+        notes.append(f"Rehearsed on PostgreSQL {server.facts.version}; production runs {production}.")
+    if any(step.command for step in (*file.migrate.steps, *(each for way in file.rollback for each in way.steps))):
+        notes.append("Command steps ran without a restriction of their network.")
+    if rehearsal.books is not None:
+        notes += [f"{table}: {why}" for table, why in rehearsal.books.not_compared.items()]
+    return notes
+
+
+def _schema_differences(rehearsal: Rehearsal) -> list[dict[str, Any]]:
+    """Every difference of the schema between before and after, and whether the plan declares it."""
+    if rehearsal.migration is None or not rehearsal.migration.ok:
+        return []
+    changes = rehearsal.plan.file.changes
+    declared = {"added": set(changes.added), "dropped": set(changes.dropped), "altered": set(changes.altered)}
+    found = diff(rehearsal.databases["before"].catalog, rehearsal.databases["after"].catalog)
+    return [
+        {
+            "change": each.kind,
+            "object": each.object,
+            "detail": each.detail,
+            "declared": each.object in declared[each.kind],
+        }
+        for each in (*found.added, *found.dropped, *found.altered)
+    ]
+
+
+def _step(step: StepRun) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "seconds": step.seconds,
+        "outcome": step.outcome,
+        "budget": step.budget,
+        "error": str(step.error) if step.error else None,
+        "statements": [asdict(each) for each in step.statements],
+        "notices": [asdict(each) for each in step.notices],
+    }
+
+
+def _rollback(done: RollbackRun) -> dict[str, Any]:
+    return {
+        "name": done.rollback.name,
+        "seconds": done.seconds,
+        "outcome": "failed" if done.error else "ok",
+        "error": done.error or None,
+        "differences": list(done.differences),
+        "residue": list(done.rollback.residue),
+    }
+
+
+def _backup(state: BackupState) -> dict[str, Any]:
+    facts = state.facts
+    return {
+        "path": facts.path.name,
+        "sha256": facts.sha256,
+        "bytes": facts.bytes,
+        "format": facts.format,
+        "server_version": facts.server_version,
+        "taken": state.taken.isoformat() if state.taken else None,
+        "age": state.age.total_seconds() if state.age else None,
+        "tables": state.tables,
+        "rows": state.rows,
+        "handled": [*facts.handled, *state.warnings],
+    }
