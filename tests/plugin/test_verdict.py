@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import BACKUP, MIGRATION, OWN_CHECK, PLAN, Project
+from tests.plugin.conftest import BACKUP, MIGRATION, OWN_CHECK, PLAN, ROLLBACK, Project
 
 
 def test_a_right_migration_is_a_go(project: Project) -> None:
@@ -155,11 +155,24 @@ def test_stopping_at_the_first_failure_is_still_a_no_go(project: Project) -> Non
     assert project.result["verdict"] == "NO-GO"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_run_is_no_go_and_leaves_nothing(project: Project, number: signal.Signals) -> None:
-    """In the middle of the migration: Ctrl-C gives INCOMPLETE and pytest's own status; after a kill there is no result at all, not an old one."""
+@pytest.mark.parametrize(
+    ("number", "reached"),
+    [
+        (signal.SIGINT, b"baseline ok"),
+        (signal.SIGKILL, b"collected"),
+        (signal.SIGKILL, b"restore ok"),
+        (signal.SIGKILL, b"baseline ok"),
+        (signal.SIGKILL, b"migrate ok"),
+        (signal.SIGKILL, b"rerun ok"),
+    ],
+)
+def test_an_interrupted_run_is_no_go_and_leaves_nothing(
+    project: Project, number: signal.Signals, reached: bytes
+) -> None:
+    """In any stage: Ctrl-C gives INCOMPLETE and pytest's own status; after a kill there is no result at all, not an old one."""
     assert project.run() == 0
-    project.plan(migration=MIGRATION + "SELECT pg_sleep(60);")
+    slow = 60 if reached == b"baseline ok" else 1
+    project.plan(migration=MIGRATION + f"SELECT pg_sleep({slow});", rollback=ROLLBACK + "SELECT pg_sleep(5);")
     with tempfile.TemporaryDirectory(prefix="cutover-test-", dir="/tmp") as folder:
         base = Path(folder)
         base.chmod(0o755)
@@ -169,9 +182,9 @@ def test_an_interrupted_run_is_no_go_and_leaves_nothing(project: Project, number
         )  # fmt: skip
         assert running.stdout is not None
         for line in running.stdout:
-            if b"baseline ok" in line:
+            if reached in line:
                 break
-        time.sleep(1)
+        time.sleep(0.5)
 
         running.send_signal(number)
         running.communicate(timeout=60)
