@@ -1,6 +1,6 @@
 -- Single changes of the rich schema, each with everything that the diff says of it, one line per difference.
 -- "with table:x" means: it goes with that object. A line that ends in … is compared up to there: PostgreSQL's wording
--- or an extension's version follows. ⏎ is a line break inside a name.
+-- or a later version's addition follows. ⏎ is a line break inside a name.
 
 CREATE SCHEMA extra;
 --> added schema:extra: owner postgres
@@ -786,7 +786,7 @@ CREATE EVENT TRIGGER cat_log_drop ON sql_drop WHEN TAG IN ('DROP TABLE') EXECUTE
 --> added event_trigger:cat_log_drop: event sql_drop, function public.log_ddl(), state enabled, tags DROP TABLE
 
 DROP PUBLICATION changes;
---> dropped publication:changes: all tables false, insert true, update true, delete true, truncate true, via root false, tables public.airports
+--> dropped publication:changes: all tables false, insert true, update true, delete true, truncate true, via root false, tables public.airports…
 
 DROP USER MAPPING FOR cat_bob SERVER elsewhere;
 --> dropped user_mapping:cat_bob on elsewhere: options password=(hidden), user=bob

@@ -200,11 +200,34 @@ def test_servers_of_two_major_versions_are_compared_in_what_both_know(rich_catal
             "airports.n": model.Constraint("airports", "n", "not_null", "NOT NULL name", columns=("name",)),
         },
     )
-    older = replace(_with_maintain(rich_catalog, False), server_version=160001)
+    older = replace(
+        _with_maintain(rich_catalog, False),
+        server_version=160001,
+        constraints={name: each for name, each in rich_catalog.constraints.items() if each.type != "not_null"},
+    )
 
     assert not diff(older, newer)
     assert not diff(newer, older)
-    assert len(diff(replace(older, server_version=180001), newer).all) == 1 + len(older.tables) + len(older.views)
+    assert "constraint:airports.n" in [each.object for each in diff(replace(older, server_version=180001), newer).all]
+    assert len(diff(replace(older, server_version=180001), newer).altered) == len(older.tables) + len(older.views)
+
+
+def test_a_named_not_null_constraint_goes_with_its_column(rich_catalog: Catalog) -> None:
+    """Since 18 SET NOT NULL makes a constraint with a name; a plan declares only the column."""
+    column = rich_catalog.columns["airports.share"]
+    named = model.Constraint("airports", "airports_share_not_null", "not_null", "NOT NULL share", columns=("share",))
+    after = replace(
+        rich_catalog,
+        columns={**rich_catalog.columns, "airports.share": replace(column, nullable=False)},
+        constraints={**rich_catalog.constraints, named.full_name: named},
+    )
+
+    found = diff(rich_catalog, after)
+
+    assert [each.object for each in found.all if each.goes_with == "column:airports.share"] == [
+        "constraint:airports.airports_share_not_null"
+    ]
+    assert _primary(found) == ["altered column:airports.share: nullable → NOT NULL"]
 
 
 def _with_maintain(catalog: Catalog, granted: bool) -> Catalog:
