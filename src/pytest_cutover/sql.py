@@ -6,11 +6,13 @@ Every function raises ValueError with what is wrong and the way out; nothing her
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import postgast
+
+T = TypeVar("T")
 
 _WRITES = {
     "InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE", "MergeStmt": "MERGE",
@@ -37,11 +39,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class ExpectedQuery:
-    """One query of a checks file: its text, the line on which it begins, and what its `-- expect:` comment says."""
+    """One query of a checks file: its text, and the line on which it begins."""
 
     text: str
     line: int
-    expect: str
 
 
 def parse_select(text: str) -> str:
@@ -98,17 +99,23 @@ def parse_statements(text: str) -> list[Statement]:
     for statement in statements:
         if statement.kind == "TransactionStmt":
             raise ValueError("begins or ends a transaction; leave that out: the statement is always undone")
+        if statement.kind == "ExplainStmt":
+            raise ValueError("is an EXPLAIN, which only plans; write the statement itself")
         if statement.kind == "CopyStmt":
             raise ValueError("is a COPY, which needs data beside it; write INSERT")
         if statement.kind == "VariableSetStmt" and re.search(
             r"\b(role|session\s+authorization|session_authorization)\b", statement.text, re.IGNORECASE
         ):
             raise ValueError("changes the role; give the role with the key `role`")
+    if statements[-1].kind == "VariableSetStmt":
+        raise ValueError("ends with a SET, which nothing refuses; write the statement that it prepares")
     return statements
 
 
-def split_queries(text: str, file: str) -> list[ExpectedQuery]:
-    """The queries of a checks file, each with its `-- expect:` comment, which stands before it, in it or on its last line.
+def split_queries(text: str, file: str, read: Callable[[str], T]) -> list[tuple[ExpectedQuery, T]]:
+    """The queries of a checks file, each with what `read` makes of its `-- expect:` comment.
+
+    The comment stands before its query, in it or behind it on its last line.
 
     Raises:
         ValueError: at least one is wrong; the message lists all, one per line, each with file and line.
@@ -121,7 +128,7 @@ def split_queries(text: str, file: str) -> list[ExpectedQuery]:
     problems: list[str] = []
     statements = _statements(parsed, text)
     comments = list(_expect_comments(text, raw, file, problems))
-    found: list[ExpectedQuery] = []
+    found: list[tuple[ExpectedQuery, T]] = []
     begin = 0
     for number, (node, statement) in enumerate(statements):
         each = parsed.stmts[number]
@@ -145,7 +152,11 @@ def split_queries(text: str, file: str) -> list[ExpectedQuery]:
             lines = " and ".join(str(at) for at, _ in given)
             problems.append(f"{file}:{line}: the statement has {len(given)} expectations, on lines {lines}; leave one")
         else:
-            found.append(ExpectedQuery(statement.text, line, given[0][1]))
+            at, expectation = given[0]
+            try:
+                found.append((ExpectedQuery(statement.text, line), read(expectation)))
+            except ValueError as error:
+                problems.append(f'{file}:{at}: found "{expectation}": {error}')
     problems += [
         f"{file}:{at}: the expectation stands behind the last statement" for offset, at, _ in comments if offset >= begin
     ]

@@ -98,6 +98,8 @@ def test_a_new_column_did_not_hold_before(migrated):
         ({"type": "int)"}, "is no type"),
         ({"type": "varchr("}, "is no type"),
         ({"default": "(("}, "is no expression"),
+        ({"default": True}, 'default = "true"'),
+        ({"default": [1]}, "write a number, a text, true or false"),
         ({"nullable": "yes"}, "valid boolean"),
     ],
 )

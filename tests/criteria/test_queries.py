@@ -69,11 +69,13 @@ def test_all_mistakes_of_the_file_are_told_when_the_plan_is_read(tmp_path):
     (tmp_path / "checks.sql").write_text("SELECT 1;\n-- expect: many\nSELECT 2;")
     (tmp_path / "words.sql").write_text("-- expect: many\nSELECT 2;\n-- expect: rows\nSELECT 1;\n-- expect: 5..3\nSELECT 1")
 
-    assert "checks.sql:1: the statement has no expectation" in problem("queries", tmp_path, file="checks.sql")
+    text = problem("queries", tmp_path, file="checks.sql")
+    assert "checks.sql:1: the statement has no expectation" in text
+    assert 'checks.sql:2: found "many"' in text
     text = problem("queries", tmp_path, file="words.sql")
-    assert 'words.sql:2: found "many"' in text
-    assert 'words.sql:4: found "rows"' in text
-    assert 'words.sql:6: found "5..3"' in text
+    assert 'words.sql:1: found "many": write a number, a range 3..5' in text
+    assert 'words.sql:3: found "rows"' in text
+    assert 'words.sql:5: found "5..3": 5 is more than 3' in text
 
 
 def test_a_file_that_is_not_there_or_outside_is_a_mistake(tmp_path):

@@ -22,7 +22,7 @@ def test_references_that_lead_somewhere_hold(migrated):
 
     assert finding.holds
     assert finding.message == (
-        "all 2 references from players lead to a row of series and agree in league_id; 1 row with NULL refer to nothing"
+        "all 2 references from players lead to a row of series and agree in league_id; 1 row with NULL left out"
     )
 
 
@@ -44,7 +44,7 @@ def test_mismatches_and_orphans_are_told_apart(migrated):
     ).check("references", **KEYS, match=["league_id"])
 
     assert finding.message == "1 of 2 references from players to series lead to no row, and 1 disagree in league_id"
-    assert finding.actual == "1 row that lead nowhere, 1 row that disagree"
+    assert finding.actual == "1 row without a parent, 1 row in disagreement"
     assert [block.total for block in finding.evidence] == [1, 1]
 
 
@@ -125,3 +125,9 @@ def test_columns_that_do_not_pair_are_a_mistake():
     assert "1 columns cannot refer to 2" in problem(
         "references", table="a", columns=["x"], to="b", to_columns=["x", "y"]
     )
+
+
+@pytest.mark.parametrize("match", ["league_id", [1], {}, {"a": 1}, {"a.b": "c"}])
+def test_what_pairs_no_columns_is_a_mistake(match):
+    """An empty `match` would compare nothing."""
+    assert problem("references", table="a", columns=["x"], to="b", match=match)

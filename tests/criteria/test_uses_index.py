@@ -65,6 +65,23 @@ def test_an_index_that_does_not_serve_the_query_fails(migrated, sql, message):
     assert message in finding.message
 
 
+def test_a_chosen_index_that_is_read_from_end_to_end_fails(migrated):
+    """A small index with the wrong first column still beats a table of wide rows, and is no look-up."""
+    pair = migrated(
+        "CREATE TABLE wide (id int, callsign text, cid int, filler text);"
+        "INSERT INTO wide SELECT n, 'AB' || n, n, repeat('x', 500) FROM generate_series(1, 20000) n;"
+        "CREATE INDEX by_both ON wide (cid, callsign); ANALYZE wide"
+    )
+
+    finding = pair.check("uses_index", sql="SELECT filler FROM wide WHERE callsign = 'AB7'", index="by_both")
+
+    if pair.after.catalog.server_version >= 180000:
+        assert finding.actual == "chosen"
+    else:
+        assert not finding.holds
+        assert finding.actual == "chosen, read end to end"
+
+
 def test_an_index_that_gives_the_order_is_used(migrated):
     """ORDER BY … LIMIT needs no condition."""
     finding = migrated(small()).check("uses_index", sql="SELECT id FROM flights ORDER BY callsign LIMIT 3", index="by_both")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import rows
+from pytest_cutover.criteria.fields import Bound, Value
 from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, base_type, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier, quote_relation
 from pytest_cutover.plan.values import ColumnName, TableName
-
-Value = StrictBool | StrictInt | StrictFloat | datetime | date | time | StrictStr
-"""A value as TOML writes it."""
 
 
 class Accepted(TableKind):
@@ -49,15 +47,13 @@ class Accepted(TableKind):
     table: TableName = Field(description="the table")
     column: ColumnName = Field(description="the column")
     values: Annotated[list[Value], Field(min_length=1)] | None = Field(None, description="the accepted values")
-    min: Value | None = Field(None, description="or: the least accepted value; may go together with `max`")
-    max: Value | None = Field(None, description="the greatest accepted value")
+    min: Bound | None = Field(None, description="or: the least accepted value; may go together with `max`")
+    max: Bound | None = Field(None, description="the greatest accepted value")
 
     @model_validator(mode="after")
     def _one_expectation(self) -> Self:
         if (self.values is not None) == (self.min is not None or self.max is not None):
             raise ValueError("give either `values`, or `min` and `max`")
-        if any(isinstance(bound, bool) for bound in (self.min, self.max)):
-            raise ValueError("a bound is a number, a date or a text")
         return self
 
     def find(self, before: Database, after: Database) -> Finding:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import Field, StrictFloat, StrictInt, field_validator
+from pydantic import Field, field_validator
 
 from pytest_cutover.catalog import Catalog, Column
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.definitions import parse_expression, parse_type, same_type
+from pytest_cutover.criteria.fields import Scalar
 from pytest_cutover.criteria.rows import TableKind
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
@@ -42,9 +43,7 @@ class ColumnIs(TableKind):
     column: ColumnName = Field(description="the column")
     type: Text | None = Field(None, description="its type, as integer or varchar(20)")
     nullable: bool | None = Field(None, strict=True, description="whether it may hold NULL")
-    default: str | StrictInt | StrictFloat | Literal[False] | None = Field(
-        None, description='its default as an SQL expression; "" or false: none'
-    )
+    default: Scalar | None = Field(None, description='its default as an SQL expression; "" or false: none')
 
     @field_validator("type")
     @classmethod
@@ -55,9 +54,13 @@ class ColumnIs(TableKind):
 
     @field_validator("default")
     @classmethod
-    def _expression(cls, value: str | float | None) -> str | None:
-        if value is None or value is False or not str(value).strip():
-            return None if value is None else ""
+    def _expression(cls, value: object) -> str | None:
+        if value is None:
+            return None
+        if value is True:
+            raise ValueError('write the expression: default = "true"; false means that there is no default')
+        if value is False or not str(value).strip():
+            return ""
         parse_expression(str(value))
         return str(value)
 

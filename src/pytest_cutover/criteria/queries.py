@@ -62,14 +62,7 @@ class Queries(DatabaseKind):
             raise ValueError(f"{self.file} is not UTF-8 (byte {error.start})") from error
         except OSError as error:
             raise ValueError(f"{self.file} cannot be read: {error.strerror}") from error
-        problems = []
-        for query in split_queries(text, self.file):
-            try:
-                self._queries.append((query, parse_expectation(query.expect)))
-            except ValueError as error:
-                problems.append(f'{self.file}:{query.line}: found "{query.expect}": {error}')
-        if problems:
-            raise ValueError("\n".join(problems))
+        self._queries.extend(split_queries(text, self.file, parse_expectation))
         return self
 
     def find(self, before: Database, after: Database) -> Finding:

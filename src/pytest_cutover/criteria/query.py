@@ -5,21 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import Answer, DatabaseKind, ask, earlier
 from pytest_cutover.criteria.expectations import EMPTY, Expectation, OneValue, RowCountIn, ValueBetween
-from pytest_cutover.criteria.fields import Select
+from pytest_cutover.criteria.fields import Number, Scalar, Select
 from pytest_cutover.criteria.rows import exists
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.values import Count
 from pytest_cutover.sql import tables_read
-
-Number = StrictInt | StrictFloat
 
 
 class Query(DatabaseKind):
@@ -45,7 +43,7 @@ class Query(DatabaseKind):
     )
 
     sql: Select = Field(description="one SELECT")
-    value: StrictBool | StrictInt | StrictFloat | StrictStr | None = Field(
+    value: Scalar | None = Field(
         None, description="the one value that it returns; dates as PostgreSQL prints them, in UTC"
     )
     rows: Count | None = Field(None, description="or: how many rows")

@@ -104,14 +104,12 @@ def _value(schema: dict[str, Any]) -> str:
         return ", ".join(f"`{json.dumps(each)}`" for each in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
         inner = _value(schema.get("items", {}))
-        return "list of values" if " or " in inner else f"list of {inner}s" if inner == "text" else f"list of {inner}"
-    if schema.get("type") == "string" and schema.get("title", "").startswith(("duration", "number")):
-        return str(schema["title"])
+        return "list of texts" if inner == "text" else f"list of {inner}"
+    if "type" not in schema or str(schema.get("title")).startswith(("duration", "number or")):
+        return str(schema.get("title", "value"))
     names = {
         "string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "table"
     }  # fmt: skip
-    if schema.get("format") in ("date", "date-time", "time"):
-        return "date or time"
     return names.get(str(schema.get("type")), "value")
 
 

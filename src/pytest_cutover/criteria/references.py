@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import earlier, listed, rows
+from pytest_cutover.criteria.fields import Agreeing
 from pytest_cutover.criteria.rows import TableKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
@@ -48,8 +49,8 @@ class References(TableKind):
     columns: Annotated[list[ColumnName], Field(min_length=1)] = Field(description="its columns that refer")
     to: TableName = Field(description="the table referred to")
     to_columns: list[ColumnName] = Field([], description="the columns referred to; left out: its primary key")
-    match: list[ColumnName] | dict[ColumnName, ColumnName] = Field(
-        [], description='further columns that agree: names on both sides, or { own = "other" }'
+    match: Agreeing = Field(
+        {}, description='further columns that agree: names on both sides, or { own = "other" }'
     )
 
     @model_validator(mode="after")
@@ -58,13 +59,9 @@ class References(TableKind):
             raise ValueError(f"{len(self.columns)} columns cannot refer to {len(self.to_columns)}")
         return self
 
-    @property
-    def _agreeing(self) -> dict[str, str]:
-        return dict(self.match) if isinstance(self.match, dict) else {name: name for name in self.match}
-
     def find(self, before: Database, after: Database) -> Finding:
         """Finds the references that lead nowhere, and those that disagree."""
-        agreeing = self._agreeing
+        agreeing = self.match
         lacking = self.missing(before, after, self.table, [*self.columns, *agreeing]) or self.missing(
             before, after, self.to, [*self.to_columns, *agreeing.values()]
         )
@@ -87,7 +84,7 @@ class References(TableKind):
         if referring == 0:
             return self._no_reference(before, keys, total, expected)
         held_before, was = self._before(before, keys, took)
-        none = f"; {rows(total - referring)} with NULL refer to nothing" if referring != total else ""
+        none = f"; {rows(total - referring)} with NULL left out" if referring != total else ""
         parts = []
         if orphans:
             parts.append(f"{orphans:,} of {referring:,} references from {self.table} to {self.to} lead to no row")
@@ -102,7 +99,7 @@ class References(TableKind):
                 True, f"all {referring:,} references from {self.table} lead to a row of {self.to}{agree}{none}",
                 before=was, expected=expected, actual="0 rows that do not", held_before=held_before,
             )  # fmt: skip
-        both = f"{rows(orphans)} that lead nowhere, {rows(mismatches)} that disagree"
+        both = f"{rows(orphans)} without a parent, {rows(mismatches)} in disagreement"
         return Finding(
             False, ", and ".join(parts), before=was, expected=expected,
             actual=both if orphans and mismatches else rows(orphans or mismatches),
@@ -122,7 +119,7 @@ class References(TableKind):
         source = f"EXISTS (SELECT FROM {quote_relation(self.to)} AS parent WHERE {same}"
         disagrees = " OR ".join(
             f"(child.{quote_identifier(own)} = parent.{quote_identifier(other)}) IS NOT TRUE"
-            for own, other in self._agreeing.items()
+            for own, other in self.match.items()
         )
         return refers, f"{refers} AND NOT {source})", f"{refers} AND {source} AND ({disagrees or 'false'}))"
 
@@ -144,8 +141,8 @@ class References(TableKind):
         return Finding(False, f"{text}, and some did before", expected=expected, actual="no references")
 
     def _lacks(self, before: Database, keys: list[str]) -> str:
-        return absent_columns(before, self.table, [*self.columns, *self._agreeing]) or absent_columns(
-            before, self.to, [*keys, *self._agreeing.values()]
+        return absent_columns(before, self.table, [*self.columns, *self.match]) or absent_columns(
+            before, self.to, [*keys, *self.match.values()]
         )
 
     def _before(self, before: Database, keys: list[str], took: float) -> tuple[bool | None, str]:
@@ -169,6 +166,6 @@ class References(TableKind):
             found.append(offending(after, self.table, orphan, self.columns, title, orphans, alias="child"))
         if mismatches:
             title = f"Rows of {self.table} that disagree with {parse_relation(self.to).name}"
-            shown = [*self.columns, *self._agreeing]
+            shown = [*self.columns, *self.match]
             found.append(offending(after, self.table, mismatch, shown, title, mismatches, alias="child"))
         return tuple(found)

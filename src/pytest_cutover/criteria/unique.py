@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from pytest_cutover.criteria.base import Example
-from pytest_cutover.criteria.checking import listed, rows
-from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, offending
+from pytest_cutover.criteria.checking import earlier, listed, rows
+from pytest_cutover.criteria.rows import TableKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Evidence, Finding
@@ -55,12 +56,14 @@ class Unique(TableKind):
         lacking = self.missing(before, after, self.table, self.columns)
         if lacking is not None:
             return lacking
+        began = time.perf_counter()
         total, counted, wrong, groups = self._count(after)
+        took = time.perf_counter() - began
         if total == 0:
             return self.empty(before, self.table, expected)
         if counted == 0:
             return self._only_nulls(before, total, expected)
-        held_before, was = self._before(before, total)
+        held_before, was = self._before(before, took)
         if wrong == 0:
             alone = f"no two of {rows(total)} of {self.table} have the same {columns}"
             left_out = f"; {rows(total - counted)} with NULL not counted" if counted != total else ""
@@ -109,11 +112,10 @@ class Unique(TableKind):
             raise NotChecked(text)
         return Finding(False, text, expected=expected, actual="only NULLs")
 
-    def _before(self, before: Database, total: int) -> tuple[bool | None, str]:
+    def _before(self, before: Database, took: float) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, self.columns)
-        if lacking:
-            return None, lacking
-        if total > FEW_ROWS:
-            return None, ""
-        earlier, _, wrong, _ = self._count(before)
-        return (None, "no rows") if earlier == 0 else (wrong == 0, f"{wrong:,} of {rows(earlier)} not alone")
+        return (None, lacking) if lacking else earlier(before, took, self._held)
+
+    def _held(self, before: Database) -> tuple[bool | None, str]:
+        total, _, wrong, _ = self._count(before)
+        return (None, "no rows") if total == 0 else (wrong == 0, f"{wrong:,} of {rows(total)} not alone")

@@ -22,6 +22,8 @@ from pytest_cutover.plan.values import TableName
 from pytest_cutover.sql import names_in
 
 _SORTS = ("Sort", "Incremental Sort")
+_END_TO_END = "read from end to end: the query does not look up its first column"
+_SKIP_SCANS_SINCE = 180000
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class UsesIndex(DatabaseKind):
     PROVES: ClassVar[str] = (
         "EXPLAIN shows the index in the query's plan: the finding says chosen. Where the planner prefers to read the whole "
         "table, as it should for a small one, it was asked again with sequential scans switched off: usable means that it "
-        "then looks the rows up by the index's first column, or reads them in its order."
+        "then looks the rows up by the index's first column, or reads them in its order. An index that is only read from end "
+        "to end does not hold."
     )
     CANNOT: ClassVar[str] = (
         "Statistics and size decide what production's planner chooses. How fast the query is is for `query_time`."
@@ -81,21 +84,29 @@ class UsesIndex(DatabaseKind):
             return False, f"index {self.index} {flaw(found)}", "not valid"
         names = _with_partitions(database.catalog, found)
         chosen = _explain(database, self.sql)
-        scan = next((each for each in _scans(chosen) if (each.schema, each.index) in names), None)
-        if scan is not None:
-            return True, f"the planner chooses {self.index} ({scan.node})", "chosen"
+        scans = [each for each in _scans(chosen) if (each.schema, each.index) in names]
+        if scans:
+            return self._chosen(scans, found, database.catalog)
         forced = _explain(database, self.sql, whole_tables=False)
-        scan = next((each for each in _scans(forced) if (each.schema, each.index) in names), None)
-        instead = _instead(chosen)
-        if scan is None:
+        scans = [each for each in _scans(forced) if (each.schema, each.index) in names]
+        if not scans:
             return False, f"the planner cannot use {self.index} for the query: it takes {_instead(forced)}", "not usable"
-        sorted_by_it = _sorts(chosen) and not _sorts(forced)
-        if found.method == "btree" and not sorted_by_it and not _by_first_column(scan, found, database.catalog):
-            return (
-                False, f"{self.index} could only be read from end to end: the query does not look up its first column",
-                "not usable",
-            )  # fmt: skip
-        return True, f"{self.index} is usable, but the planner prefers {instead} on the restored data", "usable, not chosen"
+        gives_order = _sorts(chosen) and not _sorts(forced)
+        if not gives_order and not any(_looks_up(scan, found, database.catalog) for scan in scans):
+            return False, f"{self.index} could only be {_END_TO_END}", "not usable"
+        return (
+            True, f"{self.index} is usable, but the planner prefers {_instead(chosen)} on the restored data",
+            "usable, not chosen",
+        )  # fmt: skip
+
+    def _chosen(self, scans: list[_Scan], index: Index, catalog: Catalog) -> tuple[bool, str, str]:
+        """The planner may choose a scan that looks nothing up and yet reads the whole index, for want of a better one."""
+        node = scans[0].node
+        blind = all(scan.condition and not _looks_up(scan, index, catalog) for scan in scans)
+        # From 18 on PostgreSQL can skip through an index without its first column.
+        if blind and catalog.server_version < _SKIP_SCANS_SINCE:
+            return False, f"the planner chooses {self.index} ({node}), but it is {_END_TO_END}", "chosen, read end to end"
+        return True, f"the planner chooses {self.index} ({node})", "chosen"
 
 
 def _explain(database: Database, sql: str, *, whole_tables: bool = True) -> dict[str, Any]:
@@ -155,12 +166,15 @@ def _with_partitions(catalog: Catalog, index: Index) -> set[tuple[str, str]]:
     return {(each.schema, each.name) for each in found}
 
 
-def _by_first_column(scan: _Scan, index: Index, catalog: Catalog) -> bool:
+def _looks_up(scan: _Scan, index: Index, catalog: Catalog) -> bool:
+    """True where the scan goes to a place in the index; a B-tree is sought by its first column."""
+    if not scan.condition or index.method != "btree":
+        return bool(scan.condition)
     first = index.columns[0]
     columns = {column.name for column in catalog.columns_of(index.table)}
     try:
         wanted = {first} if first in columns else names_in(first)
-        return bool(wanted) and wanted <= names_in(scan.condition) if scan.condition else False
+        return bool(wanted) and wanted <= names_in(scan.condition)
     except ValueError:
         # The plan prints a subquery as no SQL.
         return first in scan.condition

@@ -11,7 +11,6 @@ from pytest_cutover.criteria.checking import earlier, rows
 from pytest_cutover.criteria.fields import Predicate
 from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, mentioned, offending
 from pytest_cutover.database import Database
-from pytest_cutover.errors import QueryError
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.values import TableName
@@ -92,7 +91,4 @@ class Where(TableKind):
             all_rows, wrong, _ = self._count(database)
             return (None, "no rows") if all_rows == 0 else (wrong == 0, f"{wrong:,} of {rows(all_rows)}")
 
-        try:
-            return earlier(before, 0, question)
-        except QueryError as error:
-            return None, str(error)
+        return earlier(before, 0, question)

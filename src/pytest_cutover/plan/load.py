@@ -21,6 +21,7 @@ else:
     import tomli as tomllib
 
 PLAN_FILE = "plan.toml"
+_FOUND_LENGTH = 80
 
 
 def find_plan_folders(plans: Path) -> list[Path]:
@@ -280,7 +281,7 @@ def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
             field = current.model_fields.get(part)
             current = _section_of(field.annotation) if field is not None else None
     if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
+        return [field.alias or name for name, field in current.model_fields.items()]
     return []
 
 
@@ -296,7 +297,8 @@ def _section_of(annotation: Any) -> Any:
 
 def _found(value: Any) -> str:
     if isinstance(value, str):
-        return f'found "{value}": '
+        line = " ".join(value.split())
+        return f'found "{line if len(line) <= _FOUND_LENGTH else line[: _FOUND_LENGTH - 1] + "…"}": '
     if isinstance(value, bool):
         return f"found {str(value).lower()}: "
     if isinstance(value, (int, float)):

@@ -113,7 +113,12 @@ def _parse_table_name(value: object) -> str:
     return str(parse_relation(value))
 
 
-def _parse_column_name(value: object) -> str:
+def parse_column_name(value: object) -> str:
+    """The name of one column, without its double quotes where it has some.
+
+    Raises:
+        ValueError: it is no text, empty, or holds a dot outside of double quotes.
+    """
     if not isinstance(value, str) or not value:
         raise ValueError("write the name of a column")
     if len(split_name(value)) != 1:
@@ -144,5 +149,5 @@ ObjectName = Annotated[str, BeforeValidator(_parse_object_name)]
 TableName = Annotated[str, BeforeValidator(_parse_table_name)]
 """`name` or `schema.name`."""
 
-ColumnName = Annotated[str, BeforeValidator(_parse_column_name)]
+ColumnName = Annotated[str, BeforeValidator(parse_column_name)]
 """One column's name."""
