@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cutover.catalog import building, codes
+from pytest_cutover.catalog import building, codes, rows
 from pytest_cutover.errors import CutoverError
 
 NAMES = (
@@ -62,4 +62,4 @@ def test_two_objects_of_one_name_are_an_error() -> None:
     ],
 )
 def test_argument_types_are_spelled_as_plans_do(listed: str, hiding: list[str], expected: str) -> None:
-    assert building._argument_types(listed, hiding) == expected
+    assert rows.argument_types(listed, hiding) == expected

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_cutover.catalog import Catalog, Difference, Grant, diff, model, read_catalog
+from pytest_cutover.catalog import Catalog, Difference, Grant, diff, objects, read_catalog
 from pytest_cutover.catalog.wording import FLAGS, changes
 from pytest_cutover.target import Target
 
@@ -197,7 +197,7 @@ def test_servers_of_two_major_versions_are_compared_in_what_both_know(rich_catal
         server_version=180001,
         constraints={
             **rich_catalog.constraints,
-            "airports.n": model.Constraint("airports", "n", "not_null", "NOT NULL name", columns=("name",)),
+            "airports.n": objects.Constraint("airports", "n", "not_null", "NOT NULL name", columns=("name",)),
         },
     )
     older = replace(
@@ -215,7 +215,7 @@ def test_servers_of_two_major_versions_are_compared_in_what_both_know(rich_catal
 def test_a_named_not_null_constraint_goes_with_its_column(rich_catalog: Catalog) -> None:
     """Since 18 SET NOT NULL makes a constraint with a name; a plan declares only the column."""
     column = rich_catalog.columns["airports.share"]
-    named = model.Constraint("airports", "airports_share_not_null", "not_null", "NOT NULL share", columns=("share",))
+    named = objects.Constraint("airports", "airports_share_not_null", "not_null", "NOT NULL share", columns=("share",))
     after = replace(
         rich_catalog,
         columns={**rich_catalog.columns, "airports.share": replace(column, nullable=False)},
@@ -233,7 +233,7 @@ def test_a_named_not_null_constraint_goes_with_its_column(rich_catalog: Catalog)
 def _with_maintain(catalog: Catalog, granted: bool) -> Catalog:
     """The catalog with or without the MAINTAIN privilege of every owner."""
 
-    def acl(each: model.Table | model.View) -> tuple[Grant, ...]:
+    def acl(each: objects.Table | objects.View) -> tuple[Grant, ...]:
         others = {grant for grant in each.acl if grant.privilege != "MAINTAIN"}
         own = {Grant(each.owner, "MAINTAIN", False, each.owner)}
         return tuple(sorted(others | own if granted else others))
@@ -248,7 +248,7 @@ def _with_maintain(catalog: Catalog, granted: bool) -> Catalog:
 def test_every_flag_of_the_model_has_words() -> None:
     flags = {
         (cls, each.name)
-        for cls in model.FIELDS
+        for cls in objects.FIELDS
         for each in fields(cls)
         if each.type == "bool"
     }
@@ -256,12 +256,12 @@ def test_every_flag_of_the_model_has_words() -> None:
     assert flags == set(FLAGS)
 
 
-@pytest.mark.parametrize("cls", model.FIELDS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", objects.FIELDS, ids=lambda cls: cls.__name__)
 def test_no_attribute_of_the_model_changes_silently(cls: type) -> None:
     """Whatever two objects differ in is told, but for a column's place, which is told of the table."""
     samples = {"bool": (False, True), "int": (1, 2), "int | None": (1, 2), "float": (1.0, 2.0), "bool | None": (False, True)}
     for each in fields(cls):
-        if (cls, each.name) in {(model.Column, "position")}:
+        if (cls, each.name) in {(objects.Column, "position")}:
             continue
         first, second = samples.get(str(each.type), ("a", "b"))
         if str(each.type).startswith("tuple[") or each.type == "Acl":
@@ -280,8 +280,8 @@ def _one_of(cls: type, name: str) -> tuple[object, ...]:
     """A tuple with one element of the kind that the field holds."""
     if name == "acl":
         return (Grant("bob", "SELECT", False, "alice"),)
-    if (cls, name) in {(model.View, "columns"), (model.Type, "attributes")}:
-        return (model.Column("t", "c", 1, "integer"),)
-    if (cls, name) == (model.Type, "constraints"):
-        return (model.DomainConstraint("c", "CHECK (true)"),)
+    if (cls, name) in {(objects.View, "columns"), (objects.Type, "attributes")}:
+        return (objects.Column("t", "c", 1, "integer"),)
+    if (cls, name) == (objects.Type, "constraints"):
+        return (objects.DomainConstraint("c", "CHECK (true)"),)
     return (("word", "value"),) if name == "attributes" else ("x",)

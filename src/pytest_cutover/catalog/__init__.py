@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_cutover.catalog.acl import Acl, Grant
 from pytest_cutover.catalog.differences import CatalogDiff, Difference, diff
-from pytest_cutover.catalog.model import (
-    Catalog,
+from pytest_cutover.catalog.model import Catalog
+from pytest_cutover.catalog.objects import (
     CatalogObject,
     Column,
     Constraint,

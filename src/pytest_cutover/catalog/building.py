@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from pytest_cutover.catalog import codes, model
+from pytest_cutover.catalog import codes, objects
 from pytest_cutover.catalog.acl import parse_acl
-from pytest_cutover.catalog.model import (
-    Catalog,
-    CatalogObject,
-    Column,
-    Constraint,
-    DomainConstraint,
-    Extension,
-    Function,
-    Index,
-    Other,
-    Policy,
-    Rule,
-    Schema,
-    Table,
-    Trigger,
-    Type,
-    View,
+from pytest_cutover.catalog.model import Catalog
+from pytest_cutover.catalog.objects import CatalogObject, Column, Constraint, Index, Other, Policy, Rule, Trigger
+from pytest_cutover.catalog.rows import (
+    make_column,
+    make_extension,
+    make_function,
+    make_schema,
+    make_table,
+    make_type,
+    make_view,
+    name_suspended,
 )
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.names import DEFAULT_SCHEMA, format_name, quote_part
@@ -58,7 +52,7 @@ class _Builder:
         for row in records["columns"]:
             self._names[row.relation, row.number] = row.name
             siblings = self._columns.setdefault(row.relation, [])
-            siblings.append(_column(row, self._relations.get(row.relation, ""), len(siblings) + 1))
+            siblings.append(make_column(row, self._relations.get(row.relation, ""), len(siblings) + 1))
 
     def build(self, version: int) -> Catalog:
         records = self._records
@@ -67,19 +61,19 @@ class _Builder:
         views = [row for row in relations if row.kind in _VIEW_KINDS]
         return Catalog(
             version,
-            schemas=_by_name(map(_schema, records["schemas"])),
-            tables=_by_name(map(_table, tables)),
+            schemas=_by_name(map(make_schema, records["schemas"])),
+            tables=_by_name(map(make_table, tables)),
             columns=_by_name(column for row in tables for column in self._columns.get(row.oid, ())),
             constraints=_by_name(self._constraints()),
             indexes=_by_name(self._indexes()),
             sequences=_by_name(self._sequences()),
-            views=_by_name(_view(row, self._columns.get(row.oid, ())) for row in views),
-            functions=_by_name(map(_function, records["functions"])),
+            views=_by_name(make_view(row, self._columns.get(row.oid, ())) for row in views),
+            functions=_by_name(map(make_function, records["functions"])),
             triggers=_by_name(map(self._trigger, self._members("triggers"))),
             policies=_by_name(map(self._policy, self._members("policies"))),
             rules=_by_name(map(self._rule, self._members("rules"))),
-            types=_by_name(_type(row, self._columns.get(row.relation, ())) for row in records["types"]),
-            extensions=_by_name(map(_extension, records["extensions"])),
+            types=_by_name(make_type(row, self._columns.get(row.relation, ())) for row in records["types"]),
+            extensions=_by_name(map(make_extension, records["extensions"])),
             others=_by_name(map(self._other, records["others"]), lambda each: f"{each.kind}:{each.name}"),
         )
 
@@ -108,7 +102,7 @@ class _Builder:
                 (
                     tuple([names[row.references, number] for number in row.references_key]) if row.references else ()
                 ),
-                tuple(_suspended(row.suspended)) if row.suspended else (),
+                tuple(name_suspended(row.suspended)) if row.suspended else (),
                 parent_names[row.parent] if row.parent else None,
                 row.comment,
             )
@@ -145,7 +139,7 @@ class _Builder:
                 row.comment,
             )
 
-    def _sequences(self) -> Iterator[model.Sequence]:
+    def _sequences(self) -> Iterator[objects.Sequence]:
         standing = {
             row.oid: (row.last_value, row.is_called)
             for name in self._records
@@ -157,7 +151,7 @@ class _Builder:
             if row.is_called is None:
                 position = standing.get(row.oid, (None, None)) if row.last_value is None else (row.last_value, True)
             owner = self._relations.get(row.relation)
-            yield model.Sequence(
+            yield objects.Sequence(
                 schema=row.schema,
                 name=row.name,
                 type=row.type,
@@ -232,7 +226,7 @@ class _Builder:
 
 
 def _by_name(
-    objects: Iterable[_Object], name_of: Callable[[_Object], str] = attrgetter("full_name")
+    made: Iterable[_Object], name_of: Callable[[_Object], str] = attrgetter("full_name")
 ) -> dict[str, _Object]:
     """The objects by their names.
 
@@ -240,165 +234,9 @@ def _by_name(
         CutoverError: two have the same name.
     """
     named: dict[str, _Object] = {}
-    for each in objects:
+    for each in made:
         name = name_of(each)
         if name in named:
             raise CutoverError(f"two objects of kind {each.kind_name} are called {name}; they cannot be told apart")
         named[name] = each
     return named
-
-
-def _schema(row: Any) -> Schema:
-    return Schema(name=row.name, owner=row.owner, acl=parse_acl(row.acl), comment=row.comment)
-
-
-def _extension(row: Any) -> Extension:
-    return Extension(name=row.name, version=row.version, schema=row.schema, owner=row.owner, comment=row.comment)
-
-
-def _column(row: Any, table: str, position: int) -> Column:
-    return Column(
-        table,
-        row.name,
-        position,
-        row.type,
-        not row.not_null,
-        row.default,
-        row.identity and codes.IDENTITY[row.identity],
-        row.generated and codes.GENERATED[row.generated],
-        row.collation,
-        row.storage and codes.STORAGE[row.storage],
-        row.compression and codes.COMPRESSION[row.compression],
-        row.statistics,
-        _sorted(row.options) if row.options else (),
-        _sorted(row.server_options) if row.server_options else (),
-        parse_acl(row.acl) if row.acl else (),
-        row.comment,
-    )
-
-
-def _table(row: Any) -> Table:
-    parents = tuple(format_name(*parent) for parent in row.parents or ())
-    toast_options = [f"toast.{option}" for option in row.toast_options or ()]
-    return Table(
-        schema=row.schema,
-        name=row.name,
-        kind=codes.TABLE_KINDS[row.kind],
-        persistence=codes.PERSISTENCE[row.persistence],
-        owner=row.owner,
-        rls_enabled=row.rls_enabled,
-        rls_forced=row.rls_forced,
-        inherits=() if row.is_partition else parents,
-        partition_of=parents[0] if row.is_partition else None,
-        partition_bound=row.partition_bound,
-        partition_key=row.partition_key,
-        of_type=row.of_type,
-        options=_sorted([*(row.options or ()), *toast_options]),
-        access_method=row.access_method,
-        tablespace=row.tablespace,
-        replica_identity=codes.REPLICA_IDENTITY[row.replica_identity],
-        server=row.server,
-        server_options=_sorted(row.server_options),
-        acl=parse_acl(row.acl),
-        comment=row.comment,
-    )
-
-
-def _view(row: Any, columns: Sequence[Column]) -> View:
-    return View(
-        schema=row.schema,
-        name=row.name,
-        materialized=row.kind == "m",
-        definition=row.definition,
-        owner=row.owner,
-        columns=tuple(columns),
-        populated=row.populated,
-        options=_sorted(row.options),
-        access_method=row.access_method,
-        tablespace=row.tablespace,
-        acl=parse_acl(row.acl),
-        comment=row.comment,
-    )
-
-
-def _function(row: Any) -> Function:
-    body = row.body if row.library is None else f"{row.library}, {row.body}"
-    return Function(
-        schema=row.schema,
-        name=row.name,
-        argument_types=_argument_types(row.argument_types, row.hidden or ()),
-        kind=codes.FUNCTION_KINDS[row.kind],
-        arguments=row.arguments,
-        returns=row.returns,
-        language=row.language,
-        body=body if row.aggregate is None else row.aggregate,
-        volatility=codes.VOLATILITY[row.volatility],
-        owner=row.owner,
-        strict=row.strict,
-        security_definer=row.security_definer,
-        leakproof=row.leakproof,
-        parallel=codes.PARALLEL[row.parallel],
-        cost=row.cost,
-        rows=row.rows,
-        support=row.support,
-        transforms=tuple(row.transforms or ()),
-        settings=_sorted(row.settings),
-        acl=parse_acl(row.acl),
-        comment=row.comment,
-    )
-
-
-def _type(row: Any, attributes: Sequence[Column]) -> Type:
-    return Type(
-        schema=row.schema,
-        name=row.name,
-        kind=codes.TYPE_KINDS[row.kind],
-        owner=row.owner,
-        labels=tuple(row.labels or ()),
-        base=row.base,
-        nullable=not row.not_null,
-        default=row.default,
-        collation=row.collation,
-        constraints=tuple(
-            DomainConstraint(name, definition.removesuffix(" NOT VALID"), validated == "true", comment)
-            for name, definition, validated, comment in row.constraints or ()
-        ),
-        attributes=tuple(attributes),
-        details=tuple(row.details or ()),
-        acl=parse_acl(row.acl),
-        comment=row.comment,
-    )
-
-
-def _sorted(items: Iterable[str] | None) -> tuple[str, ...]:
-    return tuple(sorted(items)) if items else ()
-
-
-def _suspended(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for schema, table, state in rows:
-        yield f"{format_name(schema, table)} {codes.ENABLED[state]}"
-
-
-def _argument_types(listed: str, hiding: Iterable[str]) -> str:
-    """The types as a plan spells them: without the schema where it is `public`.
-
-    `hiding` are the types of `public` that are called like a built-in one; they keep their schema.
-    """
-    prefix = f"{DEFAULT_SCHEMA}."
-    if prefix not in listed:
-        return listed
-    kept = {f"{prefix}{name}" for name in hiding}
-    types = _split_types(listed)
-    return ", ".join(each if each.removesuffix("[]") in kept else each.removeprefix(prefix) for each in types)
-
-
-def _split_types(listed: str) -> list[str]:
-    """The types between the commas; a comma inside double quotes belongs to a name."""
-    types, quoted, start = [], False, 0
-    for position, character in enumerate(listed):
-        if character == '"':
-            quoted = not quoted
-        elif character == "," and not quoted:
-            types.append(listed[start:position])
-            start = position + 2
-    return [*types, listed[start:]]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from pytest_cutover.catalog import wording
 from pytest_cutover.catalog.acl import Acl
-from pytest_cutover.catalog.model import (
-    Catalog,
+from pytest_cutover.catalog.describing import describe
+from pytest_cutover.catalog.model import Catalog
+from pytest_cutover.catalog.objects import (
     CatalogObject,
     Column,
     Constraint,
@@ -21,6 +21,7 @@ from pytest_cutover.catalog.model import (
     Table,
     Trigger,
 )
+from pytest_cutover.catalog.wording import changes, order_change
 from pytest_cutover.names import quote_part
 
 _MAINTAIN_SINCE = 170000
@@ -87,15 +88,15 @@ def diff(before: Catalog, after: Catalog, *, sequences: bool = True) -> CatalogD
     found: dict[str, Difference] = {}
     for name, each in old.items():
         if name not in new:
-            found[name] = Difference("dropped", name, wording.describe(each))
+            found[name] = Difference("dropped", name, describe(each))
     for name, each in new.items():
         if name not in old:
-            found[name] = Difference("added", name, wording.describe(each))
+            found[name] = Difference("added", name, describe(each))
         elif each != old[name] or isinstance(each, Table):
             owners = (_owner(old[name], before), _owner(each, after))
-            told = wording.changes(old[name], each, owners, sequences=sequences)
+            told = changes(old[name], each, owners, sequences=sequences)
             if isinstance(each, Table):
-                moved = wording.order_change("column", _names(before, each), _names(after, each))
+                moved = order_change("column", _names(before, each), _names(after, each))
                 told += [moved] if moved else []
             if told:
                 found[name] = Difference("altered", name, "; ".join(told))

@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import MISSING
 from typing import Any
 
-from pytest_cutover.catalog import model
+from pytest_cutover.catalog import objects
 from pytest_cutover.catalog.acl import Grant
-from pytest_cutover.catalog.model import Catalog, Column, DomainConstraint
+from pytest_cutover.catalog.model import Catalog
+from pytest_cutover.catalog.objects import Column, DomainConstraint
 from pytest_cutover.errors import CutoverError
 
 FORMAT = 1
 
 _CLASSES: dict[str, Any] = {
-    "schemas": model.Schema, "tables": model.Table, "columns": model.Column, "constraints": model.Constraint,
-    "indexes": model.Index, "sequences": model.Sequence, "views": model.View, "functions": model.Function,
-    "triggers": model.Trigger, "policies": model.Policy, "rules": model.Rule, "types": model.Type,
-    "extensions": model.Extension, "others": model.Other,
+    "schemas": objects.Schema, "tables": objects.Table, "columns": objects.Column, "constraints": objects.Constraint,
+    "indexes": objects.Index, "sequences": objects.Sequence, "views": objects.View, "functions": objects.Function,
+    "triggers": objects.Trigger, "policies": objects.Policy, "rules": objects.Rule, "types": objects.Type,
+    "extensions": objects.Extension, "others": objects.Other,
 }  # fmt: skip
 
 _NESTED: dict[tuple[type, str], Any] = {
-    (model.View, "columns"): Column,
-    (model.Type, "attributes"): Column,
-    (model.Type, "constraints"): DomainConstraint,
+    (objects.View, "columns"): Column,
+    (objects.Type, "attributes"): Column,
+    (objects.Type, "constraints"): DomainConstraint,
 }
 
 
@@ -58,7 +59,7 @@ def _key(mapping: str, each: Any) -> str:
 
 def _to_plain(each: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for name, default in model.FIELDS[type(each)].items():
+    for name, default in objects.FIELDS[type(each)].items():
         value = getattr(each, name)
         if default is not MISSING and value == default:
             continue

@@ -1,19 +1,19 @@
-"""How an object, or what changed in it, is put into words that a DBA uses."""
+"""What changed in an object, in words that a DBA uses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_cutover.catalog import model
+from pytest_cutover.catalog import objects
 from pytest_cutover.catalog.acl import Acl, Grant
-from pytest_cutover.catalog.model import (
+from pytest_cutover.catalog.describing import describe
+from pytest_cutover.catalog.objects import (
     Column,
     Constraint,
     DomainConstraint,
     Function,
     Index,
-    Other,
     Policy,
     Table,
     Type,
@@ -38,8 +38,8 @@ FLAGS: dict[tuple[type, str], tuple[str, str]] = {
     (Index, "ready"): ("not ready for inserts", "ready for inserts"),
     (Index, "clustered"): ("not clustered on", "clustered on"),
     (Index, "replica_identity"): ("not the replica identity", "the replica identity"),
-    (model.Sequence, "cycle"): ("no cycle", "cycle"),
-    (model.Sequence, "identity"): ("not of an identity column", "of an identity column"),
+    (objects.Sequence, "cycle"): ("no cycle", "cycle"),
+    (objects.Sequence, "identity"): ("not of an identity column", "of an identity column"),
     (View, "materialized"): ("view", "materialized view"),
     (View, "populated"): ("not populated", "populated"),
     (Function, "strict"): ("called on NULL input", "strict"),
@@ -47,7 +47,7 @@ FLAGS: dict[tuple[type, str], tuple[str, str]] = {
     (Function, "leakproof"): ("not leakproof", "leakproof"),
     (Policy, "permissive"): ("restrictive", "permissive"),
 }
-"""The words for false and true of every flag in the model."""
+"""The words for false and true of every flag in the objects."""
 
 _FLAG_LABELS = {"rls_enabled": "row-level security ", "rls_forced": "row-level security "}
 
@@ -74,14 +74,14 @@ def changes(before: Any, after: Any, owners: tuple[str, str] = ("", ""), *, sequ
     told: list[str] = []
     cls = type(after)
     redefined = cls in _COVERED and _bare_definition(before) != _bare_definition(after)
-    for name in model.FIELDS[cls]:
+    for name in objects.FIELDS[cls]:
         old, new = getattr(before, name), getattr(after, name)
         # A column's place is compared for the table as a whole.
         if old == new or name == "position" or (redefined and name in _COVERED[cls]):
             continue
         if cls is Constraint and name == "definition" and not redefined:
             continue
-        if cls is model.Sequence and name in ("last_value", "is_called"):
+        if cls is objects.Sequence and name in ("last_value", "is_called"):
             if sequences and (name == "last_value" or before.last_value == after.last_value):
                 told.append(f"position {_position(before)} → {_position(after)}")
             continue
@@ -251,82 +251,3 @@ def _grants(grants: set[Grant], owner: str, what: str) -> list[str]:
             tail += f" (granted by {grant.grantor})"
         grouped.setdefault(tail, []).append(grant.privilege)
     return [f"grant {_list(privileges)}{tail} {what}" for tail, privileges in grouped.items()]
-
-
-def describe(each: Any) -> str:
-    """The object in a line, for one that was added or dropped."""
-    return _DESCRIBE[type(each)](each)
-
-
-def _column(each: Column) -> str:
-    words = [each.type]
-    if each.collation:
-        words.append(f"collation {each.collation}")
-    if not each.nullable:
-        words.append("NOT NULL")
-    if each.generated:
-        words.append(f"generated {each.generated} as ({each.default})")
-    elif each.default is not None:
-        words.append(f"default {each.default}")
-    if each.identity:
-        words.append(f"identity {each.identity}")
-    return " ".join(words)
-
-
-def _table(each: Table) -> str:
-    words = "table" if each.kind == "table" else f"{each.kind} table"
-    if each.persistence != "permanent":
-        words = f"{each.persistence} {words}"
-    if each.partition_of:
-        words += f", partition of {each.partition_of}"
-    return f"{words}, owner {each.owner}"
-
-
-def _constraint(each: Constraint | DomainConstraint) -> str:
-    return each.definition if each.validated else f"{each.definition} NOT VALID"
-
-
-def _index(each: Index) -> str:
-    return each.definition if each.valid else f"{each.definition} (INVALID)"
-
-
-def _policy(each: Policy) -> str:
-    words = f"{'permissive' if each.permissive else 'restrictive'} for {each.command} to {_list(each.roles)}"
-    if each.using is not None:
-        words += f" using ({each.using})"
-    return words if each.check is None else f"{words} with check ({each.check})"
-
-
-def _type(each: Type) -> str:
-    if each.kind == "enum":
-        return "enum " + ", ".join(f"'{label}'" for label in each.labels)
-    if each.kind == "composite":
-        return "composite " + ", ".join(f"{part.name} {part.type}" for part in each.attributes)
-    if each.kind == "domain":
-        collation = f" collation {each.collation}" if each.collation else ""
-        return f"domain over {each.base}{collation}" + "".join(f" {_constraint(part)}" for part in each.constraints)
-    return each.kind
-
-
-def _other(each: Other) -> str:
-    return ", ".join(f"{word} {value}" for word, value in each.attributes if value is not None)
-
-
-_DESCRIBE: dict[type, Callable[[Any], str]] = {
-    model.Schema: lambda each: f"owner {each.owner}",
-    Table: _table,
-    Column: _column,
-    Constraint: _constraint,
-    DomainConstraint: _constraint,
-    Index: _index,
-    model.Sequence: lambda each: each.type + (f", owned by {each.owned_by}" if each.owned_by else ""),
-    View: lambda each: f"{'materialized view' if each.materialized else 'view'}, owner {each.owner}",
-    Function: lambda each: f"{each.kind}" + (f" returns {each.returns}" if each.returns else ""),
-    model.Trigger: lambda each: each.definition if each.enabled == "enabled" else f"{each.definition} ({each.enabled})",
-    Policy: _policy,
-    model.Rule: lambda each: each.definition,
-    Type: _type,
-    model.Extension: lambda each: f"version {each.version}",
-    Other: _other,
-}
-
