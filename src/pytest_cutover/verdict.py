@@ -69,9 +69,8 @@ def judge(expected: Sequence[Record], found: Iterable[Record], waivers: Sequence
         known = chosen.get(record.id)
         if known is None or _WORST_FIRST.index(record.outcome) < _WORST_FIRST.index(known.outcome):
             chosen[record.id] = record
-    order = [record.id for record in expected] + [name for name in chosen if name not in {r.id for r in expected}]
     defaults = {record.id: record for record in expected}
-    records = [chosen.get(name) or defaults[name] for name in order]
+    records = [chosen.get(name) or defaults[name] for name in dict.fromkeys([*defaults, *chosen])]
     records, uses = _apply(waivers, records, today)
     verdict, reason = _decide(records)
     return PlanVerdict(verdict, reason, tuple(records), tuple(uses))

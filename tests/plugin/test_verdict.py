@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -293,3 +294,13 @@ def test_a_failure_elsewhere_is_not_covered_by_a_go(project: Project) -> None:
 
     assert project.run("verifications", "tests") == 1
     assert project.result["verdict"] == "GO"
+
+
+def test_a_repository_that_is_no_rehearsal_is_left_alone(project: Project) -> None:
+    """The plugin is installed in many environments whose repositories know nothing of it."""
+    shutil.rmtree(project.root / "verifications")
+    project.write("pyproject.toml", "")
+    project.write("tests/test_other.py", "def test_other():\n    assert 1 + 1 == 2\n")
+
+    assert project.run() == 0
+    assert "cutover:" not in project.output

@@ -128,6 +128,8 @@ def _read_settings(path: Path) -> dict[str, Any]:
 def _addresses_verifications(config: pytest.Config) -> bool:
     """True where an argument leads into verifications/, or to a folder that holds it."""
     wanted = (config.rootpath / VERIFICATIONS).resolve()
+    if not wanted.is_dir():
+        return False
     for argument in config.args:
         path = (config.invocation_params.dir / str(argument).split("::")[0]).resolve()
         if path.is_relative_to(wanted) or wanted.is_relative_to(path):
