@@ -69,6 +69,14 @@ def test_null_is_not_accepted(migrated):
     assert finding.evidence[0].keys == ("id",)
 
 
+def test_nan_is_no_number_above_the_minimum(migrated):
+    """PostgreSQL sorts it behind all numbers."""
+    pair = migrated("CREATE TABLE f (a float8, b numeric); INSERT INTO f VALUES ('NaN', 'NaN'), (7, 7)")
+
+    assert pair.check("accepted", table="f", column="a", min=5).actual == "1 row"
+    assert pair.check("accepted", table="f", column="b", min=5).actual == "1 row"
+
+
 def test_an_empty_table_is_not_checked_and_an_emptied_one_fails(migrated):
     """All of no rows is no proof."""
     assert not migrated(BASE, "TRUNCATE t").check("accepted", table="t", column="n", min=0).holds

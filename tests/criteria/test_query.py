@@ -122,6 +122,19 @@ def test_a_writing_function_is_stopped_by_the_session(migrated):
     assert pair.after.count("t") == 2
 
 
+def test_the_text_of_an_exception_is_not_shown(migrated):
+    """A function may put the row's values into it."""
+    pair = migrated(
+        BASE + "CREATE FUNCTION tell() RETURNS int LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'found %', (SELECT min(email) FROM t); END $$"
+    )
+
+    finding = pair.check("query", sql="SELECT tell()", value=1)
+
+    assert finding.message == "cannot be asked: a function raises an exception (SQLSTATE P0001)"
+    assert "x.example" not in str(finding)
+
+
 def test_a_huge_wrong_result_is_counted_without_keeping_it(migrated):
     """Twenty rows are kept."""
     finding = migrated(BASE).check("query", sql="SELECT n FROM generate_series(1, 200000) n", empty=True)

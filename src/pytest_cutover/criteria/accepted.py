@@ -17,6 +17,8 @@ from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier, quote_relation
 from pytest_cutover.plan.values import ColumnName, TableName
 
+_WITH_NAN = ("real", "double precision", "numeric")
+
 
 class Accepted(TableKind):
     """Every row holds one of the accepted values in the column, or one between `min` and `max`; NULL is none."""
@@ -96,13 +98,17 @@ class Accepted(TableKind):
         """The condition that a row with another value meets, and its parameters."""
         name = quote_identifier(self.column).replace("%", "%%")
         # The server reads the parameter as the column's type: 1.5 is refused for an integer instead of rounded.
-        cast = "%s::" + base_type(database, self.table, self.column).replace("%", "%%")
+        kind = base_type(database, self.table, self.column)
+        cast = "%s::" + kind.replace("%", "%%")
         if self.values is not None:
             accepted = f"{name} IN ({', '.join([cast] * len(self.values))})"
             return f"({accepted}) IS NOT TRUE", [_text(value) for value in self.values]
         bounds = [(">=", self.min), ("<=", self.max)]
         given = [(operator, _text(bound)) for operator, bound in bounds if bound is not None]
         accepted = " AND ".join(f"{name} {operator} {cast}" for operator, _ in given)
+        if kind in _WITH_NAN:
+            # PostgreSQL sorts NaN behind every number, so it would pass a minimum.
+            accepted += f" AND {name} <> 'NaN'"
         return f"({accepted}) IS NOT TRUE", [bound for _, bound in given]
 
     def _count(self, database: Database, violated: str, parameters: list[str]) -> tuple[int, int, int]:

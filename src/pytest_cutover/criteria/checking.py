@@ -22,6 +22,7 @@ CHEAP_S = 0.25
 
 _MAY_NOT = "42501"
 _CANCELLED = "57014"
+_RAISED = "P0001"
 _SERVER_GAVE_UP = ("08", "53", "57", "58", "XX")
 """SQLSTATE classes that say nothing of the criterion: connection, resources, operator, system, internal."""
 
@@ -120,7 +121,12 @@ def refused(error: QueryError) -> Finding:
         raise NotChecked(f"may not be read: {error}")
     if state[:2] in _SERVER_GAVE_UP or not state:
         raise NotChecked(f"the server gave no answer: {error}")
-    return Finding(False, f"cannot be asked: {error} (SQLSTATE {state})", actual="an error")
+    return Finding(False, f"cannot be asked: {told(error)} (SQLSTATE {state})", actual="an error")
+
+
+def told(error: QueryError) -> str:
+    """The server's message; that of an exception which a function raises may hold values, so it is left out."""
+    return "a function raises an exception" if error.sqlstate == _RAISED else str(error)
 
 
 def earlier(
@@ -133,7 +139,7 @@ def earlier(
         with time_limit(before, CHEAP_S):
             return question(before)
     except QueryError as error:
-        return None, "not asked: it takes too long" if error.sqlstate == _CANCELLED else str(error)
+        return None, "not asked: it takes too long" if timed_out(error) else told(error)
 
 
 @contextmanager

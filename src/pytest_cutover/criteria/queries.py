@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from typing_extensions import Self
 
 from pytest_cutover.criteria.base import Example
-from pytest_cutover.criteria.checking import CHEAP_S, DatabaseKind, ask, earlier, refused, timed_out
+from pytest_cutover.criteria.checking import CHEAP_S, DatabaseKind, ask, earlier, refused, timed_out, told
 from pytest_cutover.criteria.expectations import Expectation, parse_expectation
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
@@ -79,7 +79,7 @@ class Queries(DatabaseKind):
                     wrong.append((place, str(expectation), judged.actual))
             except QueryError as error:
                 refused(error)
-                wrong.append((place, str(expectation), f"an error: {error} (SQLSTATE {error.sqlstate})"))
+                wrong.append((place, str(expectation), f"an error: {told(error)} (SQLSTATE {error.sqlstate})"))
         total = len(self._queries)
         held_before, was = earlier(before, took, self._earlier)
         expected = f"{total} of {total} as expected"

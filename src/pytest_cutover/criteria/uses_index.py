@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pytest_cutover.catalog import Catalog, Index
 from pytest_cutover.criteria.base import Example
-from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean
+from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean, told
 from pytest_cutover.criteria.fields import Select
 from pytest_cutover.criteria.inventory import flaw
 from pytest_cutover.database import Database
@@ -69,7 +69,7 @@ class UsesIndex(DatabaseKind):
         try:
             held_before, _, was = self._use(before)
         except QueryError as error:
-            return Finding(holds, message, before=str(error), expected=f"uses {self.index}", actual=actual)
+            return Finding(holds, message, before=told(error), expected=f"uses {self.index}", actual=actual)
         return Finding(
             holds, message, before=was, expected=f"uses {self.index}", actual=actual, held_before=held_before
         )
