@@ -161,9 +161,7 @@ def _run(target: Target, connection: psycopg.Connection, pg_dump: str, runs: int
 
 
 def _dump(target: Target, pg_dump: str) -> None:
-    subprocess.run(
-        [pg_dump, "-s"], env=target.libpq_environment(os.environ), stdout=subprocess.DEVNULL, check=True
-    )
+    subprocess.run([pg_dump, "-s"], env=target.libpq_environment(os.environ), stdout=subprocess.DEVNULL, check=True)
 
 
 def _inspect(engine: sqlalchemy.Engine) -> None:

@@ -8,7 +8,8 @@ from pytest_cutover.sql import names_in, parse_predicate, parse_select, parse_st
 
 
 @pytest.mark.parametrize(
-    "text", ["SELECT 1", "  select 1 ;\n", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "TABLE t", "SELECT 1 -- c"]
+    "text",
+    ["SELECT 1", "  select 1 ;\n", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "TABLE t", "SELECT 1 -- c"],
 )
 def test_one_select_is_accepted(text):
     """Without its semicolon it can stand behind EXPLAIN."""
@@ -109,7 +110,10 @@ def test_each_query_of_a_file_has_its_line_and_its_expectation():
     ("text", "messages"),
     [
         ("SELECT 1;\n-- expect: 2\nSELECT 2;", ["c.sql:1: the statement has no expectation"]),
-        ("SELECT 1;\n-- expect: 1\n", ["c.sql:1: the statement has no expectation", "c.sql:2: the expectation stands behind"]),
+        (
+            "SELECT 1;\n-- expect: 1\n",
+            ["c.sql:1: the statement has no expectation", "c.sql:2: the expectation stands behind"],
+        ),
         ("-- expect: 1\n-- expect: 2\nSELECT 1;", ["c.sql:3: the statement has 2 expectations, on lines 1 and 2"]),
         ("-- expects: 1\nSELECT 1;", ['c.sql:1: found "expects:"', "c.sql:2: the statement has no expectation"]),
         ("-- expect 1\nSELECT 1;", ["c.sql:1: found", "write a colon"]),

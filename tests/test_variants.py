@@ -28,6 +28,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# One worker makes the results that all of these tests read.
+pytestmark = pytest.mark.xdist_group("variants")
+
 ROOT = Path(__file__).parents[1]
 VARIANTS = ROOT / "tests" / "variants"
 SCALE = "0.1"
@@ -68,7 +71,9 @@ def _make_project(root: Path, plan: str) -> None:
     shutil.copytree(ROOT / "fixtures" / plan, fixtures, ignore=shutil.ignore_patterns("__pycache__", "backup*"))
     backup = fixtures / "backup.sql.gz"
     subprocess.run(
-        [sys.executable, fixtures / "generate.py", "--scale", SCALE, "--output", backup], check=True, capture_output=True
+        [sys.executable, fixtures / "generate.py", "--scale", SCALE, "--output", backup],
+        check=True,
+        capture_output=True,
     )
     text = (ROOT / "migrations" / plan / "plan.toml").read_text(encoding="utf-8")
     # The plan expects the size of production.

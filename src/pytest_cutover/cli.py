@@ -91,7 +91,9 @@ def _check(given: argparse.Namespace) -> int:
     own = _own_kinds(plans.parent / "verifications")
     folders = find_plan_folders(plans)
     if not folders:
-        print(f"cutover: there is no plan in {given.plans}/*/plan.toml; make one with: cutover new NAME", file=sys.stderr)
+        print(
+            f"cutover: there is no plan in {given.plans}/*/plan.toml; make one with: cutover new NAME", file=sys.stderr
+        )
         return 2
     problems: list[str] = []
     for folder in folders:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas
     import sqlalchemy
 
+
 class Rows(NamedTuple):
     """The result of a query: column names, and the rows as tuples."""
 

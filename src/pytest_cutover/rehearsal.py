@@ -73,7 +73,12 @@ class Restores:
         self._templates: dict[tuple[object, ...], tuple[Target, BackupFacts, tuple[str, ...]]] = {}
 
     def template(
-        self, facts: BackupFacts, server: Server, prelude: list[Path], owner: str | None, progress: Callable[[str], None]
+        self,
+        facts: BackupFacts,
+        server: Server,
+        prelude: list[Path],
+        owner: str | None,
+        progress: Callable[[str], None],
     ) -> tuple[Target, BackupFacts, tuple[str, ...]]:
         """The database that the backup was restored into; it is only ever copied."""
         key = (facts.sha256, id(server), tuple(path.read_bytes() for path in prelude), owner)
@@ -97,7 +102,11 @@ class Rehearsal:
     """
 
     def __init__(
-        self, plan: Plan, restores: Restores, backup: Path | None = None, progress: Callable[[str, str], None] | None = None
+        self,
+        plan: Plan,
+        restores: Restores,
+        backup: Path | None = None,
+        progress: Callable[[str, str], None] | None = None,
     ) -> None:
         self.plan = plan
         self.stages = {name: Stage() for name in STAGES}
@@ -123,7 +132,9 @@ class Rehearsal:
         if self.backup is None:
             with self._stage("restore"):
                 if self._backup_path is None:
-                    raise BackupError("This version takes a backup from a file only: give backup.path or --backup PATH.")
+                    raise BackupError(
+                        "This version takes a backup from a file only: give backup.path or --backup PATH."
+                    )
                 plan = self.plan.file
                 self._say("restore", "reading the backup")
                 facts = inspect_backup(self._backup_path)

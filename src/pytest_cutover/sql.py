@@ -158,7 +158,9 @@ def split_queries(text: str, file: str, read: Callable[[str], T]) -> list[tuple[
             except ValueError as error:
                 problems.append(f'{file}:{at}: found "{expectation}": {error}')
     problems += [
-        f"{file}:{at}: the expectation stands behind the last statement" for offset, at, _ in comments if offset >= begin
+        f"{file}:{at}: the expectation stands behind the last statement"
+        for offset, at, _ in comments
+        if offset >= begin
     ]
     if not statements and not problems:
         problems.append(f"{file}: holds no statement")

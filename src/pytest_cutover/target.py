@@ -48,9 +48,7 @@ class Target:
             "PGCONNECT_TIMEOUT": "30",
         }
 
-    def connect(
-        self, *, read_only: bool = False, autocommit: bool = True, pinned: bool = True
-    ) -> psycopg.Connection:
+    def connect(self, *, read_only: bool = False, autocommit: bool = True, pinned: bool = True) -> psycopg.Connection:
         """A new connection; `pinned` fixes the session settings on which the text of values depends.
 
         Raises:

@@ -85,9 +85,7 @@ def overall(verdicts: Sequence[str]) -> str:
     return GO
 
 
-def _apply(
-    waivers: Sequence[Waiver], records: Sequence[Record], today: date
-) -> tuple[list[Record], list[WaiverUse]]:
+def _apply(waivers: Sequence[Waiver], records: Sequence[Record], today: date) -> tuple[list[Record], list[WaiverUse]]:
     result = list(records)
     uses = []
     for waiver in waivers:

@@ -103,8 +103,14 @@ _BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "cut before the last line": (lambda text: text[: text.index(b"-- PostgreSQL database dump complete")], "is cut"),
     "beginning missing": (lambda text: text[text.index(b"CREATE TABLE") :], "beginning is missing"),
     "twice in one file": (lambda text: text + text, "several dumps"),
-    "rows put behind the end": (lambda text: text + b"COPY public.flights (id) FROM stdin;\n9999\n\\.\n", "goes on after"),
-    "another database": (lambda text: text.replace(b"CREATE TABLE", b"\\connect postgres\nCREATE TABLE", 1), "\\\\connect"),
+    "rows put behind the end": (
+        lambda text: text + b"COPY public.flights (id) FROM stdin;\n9999\n\\.\n",
+        "goes on after",
+    ),
+    "another database": (
+        lambda text: text.replace(b"CREATE TABLE", b"\\connect postgres\nCREATE TABLE", 1),
+        "\\\\connect",
+    ),
     "a shell command": (lambda text: text.replace(b"CREATE TABLE", b"\\! id\nCREATE TABLE", 1), "psql command"),
     "no dump at all": (lambda text: b"CREATE TABLE t (id int);\n", "is not a pg_dump backup"),
     "a whole cluster": (lambda text: b"--\n-- PostgreSQL database cluster dump\n--\n" + text, "whole cluster"),

@@ -35,7 +35,9 @@ def test_an_unknown_privilege_is_an_error(item: str) -> None:
         parse_acl([item])
 
 
-@pytest.mark.parametrize("role", ["Upper", 'with "quotes"', "with=sign", "with/slash", "with, comma", "ä✈", "1", "PUBLIC"])
+@pytest.mark.parametrize(
+    "role", ["Upper", 'with "quotes"', "with=sign", "with/slash", "with, comma", "ä✈", "1", "PUBLIC"]
+)
 def test_the_names_of_roles_are_read_exactly(server: Server, new_database: Callable[..., Target], role: str) -> None:
     name = "cat " + role if role != "PUBLIC" else role
     quoted = '"' + name.replace('"', '""') + '"'

@@ -246,12 +246,7 @@ def _with_maintain(catalog: Catalog, granted: bool) -> Catalog:
 
 
 def test_every_flag_of_the_model_has_words() -> None:
-    flags = {
-        (cls, each.name)
-        for cls in objects.FIELDS
-        for each in fields(cls)
-        if each.type == "bool"
-    }
+    flags = {(cls, each.name) for cls in objects.FIELDS for each in fields(cls) if each.type == "bool"}
 
     assert flags == set(FLAGS)
 
@@ -259,7 +254,13 @@ def test_every_flag_of_the_model_has_words() -> None:
 @pytest.mark.parametrize("cls", objects.FIELDS, ids=lambda cls: cls.__name__)
 def test_no_attribute_of_the_model_changes_silently(cls: type) -> None:
     """Whatever two objects differ in is told, but for a column's place, which is told of the table."""
-    samples = {"bool": (False, True), "int": (1, 2), "int | None": (1, 2), "float": (1.0, 2.0), "bool | None": (False, True)}
+    samples = {
+        "bool": (False, True),
+        "int": (1, 2),
+        "int | None": (1, 2),
+        "float": (1.0, 2.0),
+        "bool | None": (False, True),
+    }
     for each in fields(cls):
         if (cls, each.name) in {(objects.Column, "position")}:
             continue
@@ -267,9 +268,7 @@ def test_no_attribute_of_the_model_changes_silently(cls: type) -> None:
         if str(each.type).startswith("tuple[") or each.type == "Acl":
             first, second = (), _one_of(cls, each.name)
         base = {other.name: samples.get(str(other.type), ("a",))[0] for other in fields(cls)}
-        base |= {
-            other.name: () for other in fields(cls) if str(other.type).startswith("tuple[") or other.type == "Acl"
-        }
+        base |= {other.name: () for other in fields(cls) if str(other.type).startswith("tuple[") or other.type == "Acl"}
 
         told = changes(cls(**{**base, each.name: first}), cls(**{**base, each.name: second}))
 

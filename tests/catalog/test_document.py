@@ -31,7 +31,8 @@ def test_a_document_of_another_format_is_refused(rich_catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"tables": None}, {"tables": [{"name": "x"}]}, {"columns": [{"table": "t", "colour": 1}]}, {"tables": [7]}]
+    "damage",
+    [{"tables": None}, {"tables": [{"name": "x"}]}, {"columns": [{"table": "t", "colour": 1}]}, {"tables": [7]}],
 )
 def test_a_damaged_document_is_refused(rich_catalog: Catalog, damage: dict[str, object]) -> None:
     with pytest.raises(CutoverError, match="a saved catalog is damaged"):

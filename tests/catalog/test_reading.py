@@ -73,9 +73,7 @@ def test_partitions_and_inheritance(rich_catalog: Catalog) -> None:
     assert rich_catalog.tables["app.events"].kind == "partitioned"
     assert rich_catalog.tables["app.events"].partition_key == "RANGE (at)"
     assert rich_catalog.tables["app.events_2026"].partition_of == "app.events"
-    assert (
-        rich_catalog.tables["app.events_2026"].partition_bound == "FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
-    )
+    assert rich_catalog.tables["app.events_2026"].partition_bound == "FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
     assert rich_catalog.tables["derived"].inherits == ("base",)
 
 
@@ -92,7 +90,9 @@ def test_the_position_of_a_sequence_is_exact(connection: psycopg.Connection) -> 
 
 
 def test_many_unused_sequences_are_read(new_database: Callable[..., Target]) -> None:
-    target = new_database("DO $$BEGIN FOR i IN 1..120 LOOP EXECUTE format('CREATE SEQUENCE s%s START %s', i, i); END LOOP; END$$")
+    target = new_database(
+        "DO $$BEGIN FOR i IN 1..120 LOOP EXECUTE format('CREATE SEQUENCE s%s START %s', i, i); END LOOP; END$$"
+    )
 
     with target.connect() as connection:
         sequences = read_catalog(connection).sequences

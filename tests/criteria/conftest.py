@@ -82,9 +82,7 @@ def migrated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             pairs[before, migration].after.close()
             return create(target.database)
 
-        pairs[before, migration] = Pair(
-            Database(source, "before"), Database(target, "after", scratch=scratch), folder
-        )
+        pairs[before, migration] = Pair(Database(source, "before"), Database(target, "after", scratch=scratch), folder)
         return pairs[before, migration]
 
     yield make

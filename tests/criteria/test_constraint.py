@@ -69,7 +69,9 @@ def test_not_valid_fails_unless_asked_for(migrated):
 
 def test_a_foreign_key_whose_triggers_are_off_fails(migrated):
     """It is in every list and lets everything in."""
-    finding = migrated(BASE, "ALTER TABLE spaces DISABLE TRIGGER ALL").check("constraint", table="spaces", name="to_lot")
+    finding = migrated(BASE, "ALTER TABLE spaces DISABLE TRIGGER ALL").check(
+        "constraint", table="spaces", name="to_lot"
+    )
 
     assert not finding.holds
     assert "is not enforced" in finding.message
@@ -85,7 +87,9 @@ def test_a_missing_constraint_fails(migrated):
     assert misspelt.message == 'lots has no constraint postive; did you mean "positive"?'
 
 
-@pytest.mark.parametrize("definition", ["a > 0", "CHECK (a > 0), ADD CHECK (a > 1)", "CHECK (a > 0); SELECT 1", "CHECK ("])
+@pytest.mark.parametrize(
+    "definition", ["a > 0", "CHECK (a > 0), ADD CHECK (a > 1)", "CHECK (a > 0); SELECT 1", "CHECK ("]
+)
 def test_what_defines_no_constraint_is_a_mistake(definition):
     """Found when the plan is read."""
     assert "constraint" in problem("constraint", table="lots", name="x", definition=definition)

@@ -94,9 +94,7 @@ def test_every_kind_is_claimed_by_a_check() -> None:
     assert [name for name in KINDS if f'criterion("{name}")' not in text] == []
 
 
-def _rehearse(
-    kind: type[Kind], backup: bytes, restores: Restores, folder: Path, *, passing: bool
-) -> Finding:
+def _rehearse(kind: type[Kind], backup: bytes, restores: Restores, folder: Path, *, passing: bool) -> Finding:
     example = kind.EXAMPLE
     folder.mkdir()
     (folder / "backup.sql").write_bytes(backup)

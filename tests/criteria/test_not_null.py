@@ -12,7 +12,9 @@ FLIGHTS = "CREATE TABLE flights (id int PRIMARY KEY, callsign text, cid int);"
 
 def test_filled_columns_hold(migrated):
     """All rows are counted, and whether they held before is known."""
-    pair = migrated(FLIGHTS + "INSERT INTO flights VALUES (1, 'AB1', NULL), (2, 'AB2', 7)", "UPDATE flights SET cid = 7")
+    pair = migrated(
+        FLIGHTS + "INSERT INTO flights VALUES (1, 'AB1', NULL), (2, 'AB2', 7)", "UPDATE flights SET cid = 7"
+    )
 
     finding = pair.check("not_null", table="flights", columns=["cid", "callsign"])
 
@@ -81,7 +83,9 @@ def test_a_table_that_was_always_empty_is_not_checked(migrated):
 
 def test_a_new_column_says_so(migrated):
     """`before` cannot be asked of a column that was not there."""
-    pair = migrated("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)", "ALTER TABLE t ADD c int DEFAULT 5")
+    pair = migrated(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)", "ALTER TABLE t ADD c int DEFAULT 5"
+    )
 
     finding = pair.check("not_null", table="t", columns=["c"])
 

@@ -41,7 +41,7 @@ def test_every_form_of_expectation(migrated):
         ("-- expect: rows 1\nSELECT id FROM t", "2 rows"),
         ("-- expect: 0\nSELECT NULL::int", "NULL"),
         ("-- expect: 0\nSELECT 1 WHERE false", "no rows"),
-        ("-- expect: 0\nSELECT count(*) FROM gone", "an error: relation \"gone\" does not exist (SQLSTATE 42P01)"),
+        ("-- expect: 0\nSELECT count(*) FROM gone", 'an error: relation "gone" does not exist (SQLSTATE 42P01)'),
     ],
 )
 def test_another_result_fails_with_its_line(migrated, text, actual):
@@ -58,7 +58,9 @@ def test_all_wrong_queries_are_listed(migrated):
     """One error does not hide the next."""
     pair = migrated(BASE)
 
-    finding = pair.check("queries", file=write(pair, "-- expect: 1\nSELECT x;\n-- expect: 1\nSELECT 2;\n-- expect: 1\nSELECT 1"))
+    finding = pair.check(
+        "queries", file=write(pair, "-- expect: 1\nSELECT x;\n-- expect: 1\nSELECT 2;\n-- expect: 1\nSELECT 1")
+    )
 
     assert finding.actual == "1 of 3 as expected"
     assert [row[0] for row in finding.evidence[0].rows] == ["checks.sql:2", "checks.sql:4"]
@@ -67,7 +69,9 @@ def test_all_wrong_queries_are_listed(migrated):
 def test_all_mistakes_of_the_file_are_told_when_the_plan_is_read(tmp_path):
     """Each with file and line."""
     (tmp_path / "checks.sql").write_text("SELECT 1;\n-- expect: many\nSELECT 2;")
-    (tmp_path / "words.sql").write_text("-- expect: many\nSELECT 2;\n-- expect: rows\nSELECT 1;\n-- expect: 5..3\nSELECT 1")
+    (tmp_path / "words.sql").write_text(
+        "-- expect: many\nSELECT 2;\n-- expect: rows\nSELECT 1;\n-- expect: 5..3\nSELECT 1"
+    )
 
     text = problem("queries", tmp_path, file="checks.sql")
     assert "checks.sql:1: the statement has no expectation" in text

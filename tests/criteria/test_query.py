@@ -144,7 +144,8 @@ def test_a_huge_wrong_result_is_counted_without_keeping_it(migrated):
 
 
 @pytest.mark.parametrize(
-    "keys", [{}, {"value": 1, "empty": True}, {"rows": 1, "min": 1}, {"empty": False}, {"min": 2, "max": 1}, {"rows": "many"}]
+    "keys",
+    [{}, {"value": 1, "empty": True}, {"rows": 1, "min": 1}, {"empty": False}, {"min": 2, "max": 1}, {"rows": "many"}],
 )
 def test_not_exactly_one_expectation_is_a_mistake(keys):
     """Without one, every result would do."""

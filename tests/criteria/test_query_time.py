@@ -75,7 +75,7 @@ def test_a_query_that_cannot_run_fails(migrated):
     finding = migrated(BASE).check("query_time", sql="SELECT nothing FROM t", within="1s")
 
     assert not finding.holds
-    assert "column \"nothing\" does not exist" in finding.message
+    assert 'column "nothing" does not exist' in finding.message
 
 
 def test_a_limit_is_needed():

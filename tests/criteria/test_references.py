@@ -60,9 +60,9 @@ def test_a_doubled_parent_does_not_hide_a_mismatch(migrated):
 
 def test_null_agrees_with_nothing(migrated):
     """A league that nobody filled in is no agreement."""
-    finding = migrated(
-        BASE, "UPDATE players SET league_id = NULL; UPDATE series SET league_id = NULL"
-    ).check("references", **KEYS, match=["league_id"])
+    finding = migrated(BASE, "UPDATE players SET league_id = NULL; UPDATE series SET league_id = NULL").check(
+        "references", **KEYS, match=["league_id"]
+    )
 
     assert "2 of 2 references from players to series disagree" in finding.message
 

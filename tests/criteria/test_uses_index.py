@@ -84,7 +84,9 @@ def test_a_chosen_index_that_is_read_from_end_to_end_fails(migrated):
 
 def test_an_index_that_gives_the_order_is_used(migrated):
     """ORDER BY … LIMIT needs no condition."""
-    finding = migrated(small()).check("uses_index", sql="SELECT id FROM flights ORDER BY callsign LIMIT 3", index="by_both")
+    finding = migrated(small()).check(
+        "uses_index", sql="SELECT id FROM flights ORDER BY callsign LIMIT 3", index="by_both"
+    )
 
     assert finding.holds
 
@@ -92,9 +94,9 @@ def test_an_index_that_gives_the_order_is_used(migrated):
 def test_an_index_that_is_gone_or_not_valid_fails(migrated):
     """Its name alone serves no query."""
     gone = migrated(small(), "DROP INDEX by_both").check("uses_index", sql=QUERY, index="by_both")
-    invalid = migrated(
-        small(), "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_both'::regclass"
-    ).check("uses_index", sql=QUERY, index="by_both")
+    invalid = migrated(small(), "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_both'::regclass").check(
+        "uses_index", sql=QUERY, index="by_both"
+    )
 
     assert gone.message == "there is no index by_both"
     assert gone.held_before is True

@@ -58,7 +58,9 @@ def test_what_is_not_one_condition_is_refused_when_the_plan_is_read(condition, m
     assert message in problem("where", table="fees", sql=condition)
 
 
-@pytest.mark.parametrize("condition", ["note <> ')'", "(cents) IS NULL OR (cents > 0)", "note !~ E'\\\\)'", "id IN (1, 2)"])
+@pytest.mark.parametrize(
+    "condition", ["note <> ')'", "(cents) IS NULL OR (cents > 0)", "note !~ E'\\\\)'", "id IN (1, 2)"]
+)
 def test_parentheses_inside_a_condition_are_fine(migrated, condition):
     """Only those that close what they did not open are refused."""
     assert migrated(FEES).check("where", table="fees", sql=condition).holds

@@ -37,7 +37,9 @@ def test_an_index_can_be_built_concurrently(new_database: NewDatabase, tmp_path:
     assert _run(target, tmp_path, "CREATE INDEX CONCURRENTLY i ON t (id);").outcome == "ok"
 
 
-def test_the_first_error_stops_and_names_file_line_statement_and_code(new_database: NewDatabase, tmp_path: Path) -> None:
+def test_the_first_error_stops_and_names_file_line_statement_and_code(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
     target = new_database("CREATE TABLE t (id int)")
 
     run = _run(target, tmp_path, "INSERT INTO t VALUES (1);\n\nSELECT\n  nothing\nFROM t;\nINSERT INTO t VALUES (2);\n")
@@ -78,7 +80,9 @@ def test_notices_and_warnings_are_kept(new_database: NewDatabase, tmp_path: Path
     ("sql", "told"),
     [("\\i other.sql\n", "psql command"), ("-- nothing\n", "holds no statement"), ("SELEKT 1;", "syntax error")],
 )
-def test_what_is_not_sql_is_told_before_anything_runs(new_database: NewDatabase, tmp_path: Path, sql: str, told: str) -> None:
+def test_what_is_not_sql_is_told_before_anything_runs(
+    new_database: NewDatabase, tmp_path: Path, sql: str, told: str
+) -> None:
     run = _run(new_database(), tmp_path, sql)
 
     assert run.outcome == "failed" and run.error is not None

@@ -98,7 +98,10 @@ def test_six_different_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_waiver_for_an_unknown_criterion_names_the_nearest(tmp_path: Path) -> None:
-    text = GOOD + '[[waivers]]\ncriterion = "no-nul"\naccepts = "1"\nowner = "team"\nuntil = 2030-01-01\nreason = "known"\n'
+    text = (
+        GOOD
+        + '[[waivers]]\ncriterion = "no-nul"\naccepts = "1"\nowner = "team"\nuntil = 2030-01-01\nreason = "known"\n'
+    )
 
     (problem,) = _problems(tmp_path, text)
 

@@ -100,11 +100,15 @@ def test_what_did_not_run_is_not_checked(project: Project, arguments: tuple[str,
 @pytest.mark.parametrize(
     "spoilt",
     [
-        OWN_CHECK.replace("import pytest\n", "import pytest\n\n", 1).replace("@pytest.mark", "@pytest.mark.skip\n@pytest.mark", 1),
+        OWN_CHECK.replace("import pytest\n", "import pytest\n\n", 1).replace(
+            "@pytest.mark", "@pytest.mark.skip\n@pytest.mark", 1
+        ),
         OWN_CHECK.replace("@pytest.mark", "@pytest.mark.xfail\n@pytest.mark", 1),
         OWN_CHECK.replace("    assert after.count", "    pytest.skip('later')\n    assert after.count"),
         OWN_CHECK.replace("after):", "after, no_such_fixture):"),
-        OWN_CHECK.replace('criterion("weights")', 'criterion("weights", "other")').replace("def test_weights", "def weights"),
+        OWN_CHECK.replace('criterion("weights")', 'criterion("weights", "other")').replace(
+            "def test_weights", "def weights"
+        ),
     ],
     ids=["skip", "xfail", "skip-inside", "set-up-error", "not-collected"],
 )

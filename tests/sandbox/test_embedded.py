@@ -67,7 +67,9 @@ def test_closing_removes_server_and_files() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_killed_run_leaves_nothing(number: signal.Signals) -> None:
     """The keeper sees the end of its input, whatever ended the run."""
-    holder = subprocess.Popen([sys.executable, "-c", _HOLD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert holder.stdout is not None
     directory = Path(holder.stdout.readline().strip())
     assert directory.name.startswith(PREFIX) and directory.is_dir()
@@ -81,7 +83,9 @@ def test_a_killed_run_leaves_nothing(number: signal.Signals) -> None:
 
 def test_the_next_run_sweeps_what_a_killed_keeper_left() -> None:
     """Where even the keeper is killed, the lock on the folder is free, and that says it all."""
-    holder = subprocess.Popen([sys.executable, "-c", _HOLD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert holder.stdout is not None
     directory = Path(holder.stdout.readline().strip())
     postmaster = int((directory / "data" / "postmaster.pid").read_text().split()[0])
@@ -145,7 +149,11 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
     try:
         code = "from pytest_cutover.sandbox import Sandboxes; Sandboxes().server()"
         done = subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(small)}, capture_output=True, text=True, check=False
+            [sys.executable, "-c", code],
+            env=os.environ | {"TMPDIR": str(small)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode != 0
         assert "MB free" in done.stderr and "TMPDIR" in done.stderr

@@ -38,7 +38,9 @@ _LINES = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _OWNER = re.compile(rb"\b(?:OWNER TO|FOR ROLE|AUTHORIZATION) (%s)" % _NAME)
-_GRANTEES = re.compile(rb"^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES|CREATE POLICY)\b.*? (?:TO|FROM) ((?:%s(?:, )?)+)" % _NAME)
+_GRANTEES = re.compile(
+    rb"^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES|CREATE POLICY)\b.*? (?:TO|FROM) ((?:%s(?:, )?)+)" % _NAME
+)
 _NO_ROLES = {b"PUBLIC", b"CURRENT_USER", b"SESSION_USER", b"CURRENT_ROLE", b"DEFAULT"}
 
 

@@ -95,9 +95,7 @@ def _create_roles(server: Server, roles: list[str]) -> list[str]:
     return made
 
 
-def _load(
-    facts: BackupFacts, server: Server, target: Target, progress: Progress
-) -> tuple[tuple[str, ...], list[str]]:
+def _load(facts: BackupFacts, server: Server, target: Target, progress: Progress) -> tuple[tuple[str, ...], list[str]]:
     if not facts.is_archive:
         return _run_psql(server, target, facts.path, f"the backup {facts.path}", facts=facts, progress=progress)
     argv = [str(server.programs / "pg_restore"), "--exit-on-error", "--no-password", "--dbname", target.database]

@@ -99,9 +99,7 @@ class _Builder:
                 row.deferred,
                 tuple([names[relation, number] for number in row.key if number > 0]) if row.key else (),
                 self._relations[row.references] if row.references else None,
-                (
-                    tuple([names[row.references, number] for number in row.references_key]) if row.references else ()
-                ),
+                (tuple([names[row.references, number] for number in row.references_key]) if row.references else ()),
                 tuple(name_suspended(row.suspended)) if row.suspended else (),
                 parent_names[row.parent] if row.parent else None,
                 row.comment,

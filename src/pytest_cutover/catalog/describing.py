@@ -89,11 +89,12 @@ _DESCRIBE: dict[type, Callable[[Any], str]] = {
     objects.Sequence: lambda each: each.type + (f", owned by {each.owned_by}" if each.owned_by else ""),
     View: lambda each: f"{'materialized view' if each.materialized else 'view'}, owner {each.owner}",
     Function: lambda each: f"{each.kind}" + (f" returns {each.returns}" if each.returns else ""),
-    objects.Trigger: lambda each: each.definition if each.enabled == "enabled" else f"{each.definition} ({each.enabled})",
+    objects.Trigger: lambda each: (
+        each.definition if each.enabled == "enabled" else f"{each.definition} ({each.enabled})"
+    ),
     Policy: _policy,
     objects.Rule: lambda each: each.definition,
     Type: _type,
     objects.Extension: lambda each: f"version {each.version}",
     Other: _other,
 }
-

@@ -29,8 +29,7 @@ def not_internal(catalog: str, oid: str) -> str:
 def comment_of(catalog: str, oid: str, part: str = "0") -> str:
     """The join that brings an object's comment as `d.description`."""
     return (
-        f"LEFT JOIN pg_description d ON d.objoid = {oid} AND d.classoid = '{catalog}'::regclass"
-        f" AND d.objsubid = {part}"
+        f"LEFT JOIN pg_description d ON d.objoid = {oid} AND d.classoid = '{catalog}'::regclass AND d.objsubid = {part}"
     )
 
 

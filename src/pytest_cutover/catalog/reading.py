@@ -119,9 +119,11 @@ def _snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
             if not connection.closed:
                 connection.autocommit = autocommit
         return
-    row = connection.cursor(row_factory=tuple_row).execute(
-        "SELECT " + ", ".join(f"current_setting('{name}')" for name in _SETTINGS)
-    ).fetchone()
+    row = (
+        connection.cursor(row_factory=tuple_row)
+        .execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in _SETTINGS))
+        .fetchone()
+    )
     assert row is not None
     _pin(connection, _SETTINGS)
     try:

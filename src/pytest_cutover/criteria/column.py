@@ -29,7 +29,9 @@ class ColumnIs(TableKind):
         'adds counts. `default = ""` or `default = false` means that PostgreSQL supplies nothing: no default, no identity, '
         "no generated value."
     )
-    CANNOT: ClassVar[str] = "It says nothing of the values: `not_null`, `where` and `accepted` do. A trigger may fill it."
+    CANNOT: ClassVar[str] = (
+        "It says nothing of the values: `not_null`, `where` and `accepted` do. A trigger may fill it."
+    )
     EXAMPLE: ClassVar[Example] = Example(
         criterion='table = "flights"\ncolumn = "cid"\ntype = "integer"\nnullable = false\ndefault = ""',
         before="CREATE TABLE flights (id int PRIMARY KEY);\nINSERT INTO flights VALUES (1);",
@@ -95,7 +97,9 @@ class ColumnIs(TableKind):
         if self.type is not None and not same_type(self.type, found.type):
             wrong.append(f"has the type {found.type}, expected is {self.type}")
         if self.nullable is not None and found.nullable != self.nullable:
-            wrong.append("may hold NULL, expected is NOT NULL" if found.nullable else "is NOT NULL, expected is nullable")
+            wrong.append(
+                "may hold NULL, expected is NOT NULL" if found.nullable else "is NOT NULL, expected is nullable"
+            )
         if self.default is not None and not self._same_default(found):
             expected = self.default or "none"
             supplied = _supplied(found)

@@ -91,7 +91,11 @@ class ConstraintIs(TableKind):
 def _same(definition: str, found: Constraint, catalog: Catalog) -> bool:
     wanted, given = parse_constraint(definition), parse_constraint(found.definition)
     # REFERENCES without columns means the primary key of the other table.
-    if "pk_attrs" not in wanted and found.references and found.references_columns == catalog.primary_key(found.references):
+    if (
+        "pk_attrs" not in wanted
+        and found.references
+        and found.references_columns == catalog.primary_key(found.references)
+    ):
         given.pop("pk_attrs", None)
     return wanted == given
 

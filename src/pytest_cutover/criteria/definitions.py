@@ -38,7 +38,12 @@ def parse_type(text: str) -> Any:
         raise ValueError(f'"{text}" is no type: {error.message}') from error
     select = statements[0].stmt.select_stmt
     value = select.target_list[0].res_target.val
-    if len(statements) != 1 or len(select.target_list) != 1 or select.from_clause or value.WhichOneof("node") != "type_cast":
+    if (
+        len(statements) != 1
+        or len(select.target_list) != 1
+        or select.from_clause
+        or value.WhichOneof("node") != "type_cast"
+    ):
         raise ValueError(f'"{text}" is no type')
     if value.type_cast.type_name.names[-1].string.sval in ("serial", "bigserial", "smallserial"):
         raise ValueError(f'"{text}" is no type of a column: write integer, bigint or smallint')

@@ -48,7 +48,9 @@ class WithinBudget(Kind):
             if step.budget is not None and step.seconds > step.budget
         ]
         late = self.total_budget is not None and migration.seconds > self.total_budget
-        expected = f"at most {format_duration(self.total_budget)}" if self.total_budget else "each step within its budget"
+        expected = (
+            f"at most {format_duration(self.total_budget)}" if self.total_budget else "each step within its budget"
+        )
         actual = format_duration(migration.seconds)
         if not over and not late:
             return Finding(True, f"the migration took {actual}", expected=expected, actual=actual)

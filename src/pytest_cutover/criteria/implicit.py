@@ -24,9 +24,7 @@ def implicit_criteria(plan: Plan) -> tuple[Kind, ...]:
     found: list[Kind] = [Applies(id="applies", kind="applies")]
     if file.migrate.budget is not None or any(step.budget is not None for step in file.migrate.steps):
         found.append(WithinBudget(id="duration", kind="duration", total_budget=file.migrate.budget))
-    found.append(
-        OnlyDeclaredChanges(id="only_declared_changes", kind="only_declared_changes", changes=file.changes)
-    )
+    found.append(OnlyDeclaredChanges(id="only_declared_changes", kind="only_declared_changes", changes=file.changes))
     found.append(Idempotent(id="idempotent", kind="idempotent", rerun=file.migrate.rerun))
     for rollback in file.rollback:
         found.append(

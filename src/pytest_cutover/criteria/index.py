@@ -67,7 +67,11 @@ class IndexIs(DatabaseKind):
         was = "no such index" if old is None else _shown(old)
         held_before = old is not None and not self._wrong(old)
         if new is None:
-            hint = ", though there was one before" if old is not None else did_you_mean(self.name, list(after.catalog.indexes))
+            hint = (
+                ", though there was one before"
+                if old is not None
+                else did_you_mean(self.name, list(after.catalog.indexes))
+            )
             return Finding(
                 False, f"there is no index {self.name}{hint}", before=was, expected=expected, actual="no such index",
                 held_before=held_before,

@@ -175,4 +175,3 @@ def _schema_of(item: Any) -> str:
     if hasattr(item, "schema"):
         return str(item.schema)
     return str(item.name)
-

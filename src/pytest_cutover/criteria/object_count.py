@@ -56,7 +56,9 @@ class ObjectCount(DatabaseKind):
         now = names_of(after.catalog, self.object, self.schema_)
         place = f" in {self.schema_}" if self.schema_ else ""
         if self.schema_ is not None and self.schema_ not in {*before.catalog.schemas, *after.catalog.schemas}:
-            return Finding(False, f"there is no schema {self.schema_}", expected=f"schema {self.schema_}", actual="none")
+            return Finding(
+                False, f"there is no schema {self.schema_}", expected=f"schema {self.schema_}", actual="none"
+            )
         kind = kind_of_word(self.object)
         gone = [name for name in was if name not in now]
         new = [name for name in now if name not in was]

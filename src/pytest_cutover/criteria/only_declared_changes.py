@@ -63,9 +63,7 @@ class OnlyDeclaredChanges(Kind):
         )
 
 
-def _undeclared(
-    found: CatalogDiff, changes: Changes, before: Database, after: Database
-) -> list[tuple[str, str]]:
+def _undeclared(found: CatalogDiff, changes: Changes, before: Database, after: Database) -> list[tuple[str, str]]:
     declared = {"added": set(changes.added), "dropped": set(changes.dropped), "altered": set(changes.altered)}
     return [
         (each.object, f"{each.kind}, which the plan does not declare" + (f" ({each.detail})" if each.detail else ""))

@@ -29,7 +29,7 @@ class Present(DatabaseKind):
         passing="ALTER TABLE flights ALTER COLUMN callsign TYPE text;",
         failing="DROP INDEX by_callsign;\nALTER TABLE flights ALTER COLUMN callsign TYPE text;\n"
         "CREATE INDEX by_calsign ON flights (callsign);",
-        message='there is no index:by_callsign, though there was before',
+        message="there is no index:by_callsign, though there was before",
         plan='changes.altered = ["column:flights.callsign"]',
     )
 

@@ -38,7 +38,7 @@ class QueryTime(DatabaseKind):
         "Production has other hardware, other load and a cold cache. A ratio to the baseline says more than a time."
     )
     EXAMPLE: ClassVar[Example] = Example(
-        criterion='sql = "SELECT count(*) FROM flights WHERE callsign = \'AB1\'"\ntimes_baseline = 10',
+        criterion="sql = \"SELECT count(*) FROM flights WHERE callsign = 'AB1'\"\ntimes_baseline = 10",
         before="CREATE TABLE flights (id int PRIMARY KEY, callsign text, cid int);\n"
         "INSERT INTO flights SELECT n, 'AB' || n, n FROM generate_series(1, 200000) AS n;\n"
         "CREATE INDEX by_callsign ON flights (callsign);",

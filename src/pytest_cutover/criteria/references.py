@@ -49,9 +49,7 @@ class References(TableKind):
     columns: Annotated[list[ColumnName], Field(min_length=1)] = Field(description="its columns that refer")
     to: TableName = Field(description="the table referred to")
     to_columns: list[ColumnName] = Field([], description="the columns referred to; left out: its primary key")
-    match: Agreeing = Field(
-        {}, description='further columns that agree: names on both sides, or { own = "other" }'
-    )
+    match: Agreeing = Field({}, description='further columns that agree: names on both sides, or { own = "other" }')
 
     @model_validator(mode="after")
     def _as_many_columns(self) -> Self:
@@ -89,8 +87,10 @@ class References(TableKind):
         if orphans:
             parts.append(f"{orphans:,} of {referring:,} references from {self.table} to {self.to} lead to no row")
         if mismatches:
-            whole = f"{mismatches:,} disagree" if parts else (
-                f"{mismatches:,} of {referring:,} references from {self.table} to {self.to} disagree"
+            whole = (
+                f"{mismatches:,} disagree"
+                if parts
+                else (f"{mismatches:,} of {referring:,} references from {self.table} to {self.to} disagree")
             )
             parts.append(f"{whole} in {listed(list(agreeing))}")
         if not parts:

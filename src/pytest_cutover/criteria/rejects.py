@@ -35,7 +35,7 @@ class Rejects(DatabaseKind):
         "it. Without `role` the statements run as superuser, whom privileges and row-level security do not stop."
     )
     EXAMPLE: ClassVar[Example] = Example(
-        criterion="sql = \"INSERT INTO flights (callsign, cid) VALUES ('AB1', 0)\"\nsqlstate = \"23514\"",
+        criterion='sql = "INSERT INTO flights (callsign, cid) VALUES (\'AB1\', 0)"\nsqlstate = "23514"',
         before="CREATE TABLE flights (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, callsign text NOT NULL);",
         passing="ALTER TABLE flights ADD COLUMN cid int NOT NULL CHECK (cid > 0);",
         failing="ALTER TABLE flights ADD COLUMN cid int NOT NULL CHECK (cid >= 0);",
@@ -66,7 +66,9 @@ class Rejects(DatabaseKind):
                 expected=expected, actual=actual,
             )  # fmt: skip
         if not self._counts(refusal):
-            hint = "" if self.sqlstate else "; what counts is SQLSTATE 23…, 42501, P0001, or the one given as `sqlstate`"
+            hint = (
+                "" if self.sqlstate else "; what counts is SQLSTATE 23…, 42501, P0001, or the one given as `sqlstate`"
+            )
             return Finding(
                 False, f"{numbered(total, total)} fails, but for another reason: {refusal}{hint}", expected=expected,
                 actual=actual,

@@ -74,5 +74,8 @@ class RestoresBaseline(Kind):
             )  # fmt: skip
         residue = f", but for {', '.join(differences.accepted)}, as declared" if differences.accepted else ""
         return Finding(
-            True, f"the rollback gives the baseline back in {took}{residue}", expected=expected, actual=f"the baseline in {took}"
+            True,
+            f"the rollback gives the baseline back in {took}{residue}",
+            expected=expected,
+            actual=f"the baseline in {took}",
         )

@@ -90,7 +90,11 @@ class UsesIndex(DatabaseKind):
         forced = _explain(database, self.sql, whole_tables=False)
         scans = [each for each in _scans(forced) if (each.schema, each.index) in names]
         if not scans:
-            return False, f"the planner cannot use {self.index} for the query: it takes {_instead(forced)}", "not usable"
+            return (
+                False,
+                f"the planner cannot use {self.index} for the query: it takes {_instead(forced)}",
+                "not usable",
+            )
         gives_order = _sorts(chosen) and not _sorts(forced)
         if not gives_order and not any(_looks_up(scan, found, database.catalog) for scan in scans):
             return False, f"{self.index} could only be {_END_TO_END}", "not usable"
@@ -105,7 +109,11 @@ class UsesIndex(DatabaseKind):
         blind = all(scan.condition and not _looks_up(scan, index, catalog) for scan in scans)
         # From 18 on PostgreSQL can skip through an index without its first column.
         if blind and catalog.server_version < _SKIP_SCANS_SINCE:
-            return False, f"the planner chooses {self.index} ({node}), but it is {_END_TO_END}", "chosen, read end to end"
+            return (
+                False,
+                f"the planner chooses {self.index} ({node}), but it is {_END_TO_END}",
+                "chosen, read end to end",
+            )
         return True, f"the planner chooses {self.index} ({node})", "chosen"
 
 

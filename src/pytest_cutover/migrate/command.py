@@ -16,7 +16,9 @@ from pytest_cutover.plan.model import Step
 from pytest_cutover.target import Target
 
 _KEPT_LINES = 20
-_ADDRESS_NAME = re.compile(r"^PG|DATABASE|POSTGRES|SUPABASE|MYSQL|MONGO|REDIS|(^|_)DB(_|$)|_DSN$|_URL$|_URI$", re.IGNORECASE)
+_ADDRESS_NAME = re.compile(
+    r"^PG|DATABASE|POSTGRES|SUPABASE|MYSQL|MONGO|REDIS|(^|_)DB(_|$)|_DSN$|_URL$|_URI$", re.IGNORECASE
+)
 _ADDRESS_VALUE = re.compile(r"^[a-z0-9+.-]+://[^/\s]*@|^(postgres|postgresql|mysql|mongodb)(\+\w+)?://", re.IGNORECASE)
 
 

@@ -92,7 +92,9 @@ class _Reader:
             return None
         file = self._validate(PlanFile, raw, "")
         listed = raw.get("criteria")
-        criteria = [self._criterion(index, entry) for index, entry in enumerate(listed if isinstance(listed, list) else [])]
+        criteria = [
+            self._criterion(index, entry) for index, entry in enumerate(listed if isinstance(listed, list) else [])
+        ]
         self._check_paths(raw)
         if file is None:
             return None
@@ -169,7 +171,9 @@ class _Reader:
         implicit = {name for name, kind in self.kinds.items() if _implicit(kind)}
         for criterion in criteria:
             if criterion.id.split(":")[0] in implicit:
-                self.problem(f'criterion "{criterion.id}"', "the id belongs to a criterion that every plan has; choose another")
+                self.problem(
+                    f'criterion "{criterion.id}"', "the id belongs to a criterion that every plan has; choose another"
+                )
         for name, times in Counter(rollback.name for rollback in file.rollback).items():
             if times > 1:
                 self.problem(f'rollback "{name}"', f"the name is used {times} times; names are unique in a plan")

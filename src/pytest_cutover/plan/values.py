@@ -101,9 +101,7 @@ def _parse_object_name(value: object) -> str:
         raise ValueError('write "kind:name", as in "column:flights.cid"')  # noqa: TRY004 (pydantic wants ValueError)
     kind, colon, name = value.partition(":")
     if not colon or not name or kind not in OBJECT_KINDS:
-        raise ValueError(
-            f'write "kind:name", as in "column:flights.cid"; kinds: {", ".join(OBJECT_KINDS)}'
-        )
+        raise ValueError(f'write "kind:name", as in "column:flights.cid"; kinds: {", ".join(OBJECT_KINDS)}')
     return value
 
 

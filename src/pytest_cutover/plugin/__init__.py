@@ -211,7 +211,13 @@ def _result(run: Run) -> dict[str, Any]:
         facts = [known for (name, _), known in run.facts.items() if name == each.name]
         best = max(facts, key=lambda known: sum(stage["outcome"] != "not_run" for stage in known["stages"]), default={})
         parts.append(plan_result(each, _expected(run, each), found, best, date.today()))
-    return build_result(parts, shlex.join(["pytest", *map(str, run.options.arguments)]), run.started, time.perf_counter() - run.clock, run.options.root)
+    return build_result(
+        parts,
+        shlex.join(["pytest", *map(str, run.options.arguments)]),
+        run.started,
+        time.perf_counter() - run.clock,
+        run.options.root,
+    )
 
 
 def _expected(run: Run, of: Plan) -> list[Record]:

@@ -81,7 +81,9 @@ def marked_kinds(verifications: Path) -> list[str]:
             continue  # pytest will say so
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == MARKER:
-                found |= {each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+                found |= {
+                    each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                }
     return sorted(found)
 
 

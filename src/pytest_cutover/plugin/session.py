@@ -86,7 +86,9 @@ def start_run(options: Options, progress: Progress) -> Run:
     if options.plan_names:
         folders = [folder for folder in folders if folder.name in options.plan_names]
     if options.backup is not None and len(folders) != 1:
-        raise pytest.UsageError(f"--backup replaces the backup of one plan, and {len(folders)} are selected: add --plan NAME")
+        raise pytest.UsageError(
+            f"--backup replaces the backup of one plan, and {len(folders)} are selected: add --plan NAME"
+        )
     try:
         plans = load_plans(folders, options.plan_root, KINDS, own)
     except PlanError as error:

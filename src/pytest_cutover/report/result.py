@@ -62,7 +62,9 @@ def plan_result(
     }
 
 
-def build_result(plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path) -> dict[str, Any]:
+def build_result(
+    plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path
+) -> dict[str, Any]:
     """The whole result."""
     verdict = overall([plan["verdict"] for plan in plans])
     stopping = next((plan for plan in plans if plan["verdict"] == verdict != "GO"), None)

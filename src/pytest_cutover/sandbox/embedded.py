@@ -347,7 +347,5 @@ def _change_password(target: Target) -> Target:
         hashed = connection.pgconn.encrypt_password(
             fresh.password.encode(), fresh.user.encode(), b"scram-sha-256"
         ).decode()
-        connection.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(fresh.user), sql.Literal(hashed))
-        )
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(fresh.user), sql.Literal(hashed)))
     return fresh
