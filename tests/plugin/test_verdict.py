@@ -194,6 +194,9 @@ def test_an_interrupted_run_is_no_go_and_leaves_nothing(
         running.send_signal(number)
         running.communicate(timeout=60)
 
+        # Whoever dies before there is a keeper leaves a folder to the next run.
+        code = "from pytest_cutover.sandbox import Sandboxes; s = Sandboxes(); s.server(); s.close()"
+        subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": folder}, check=True)
         deadline = time.monotonic() + 20
         while list(base.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -103,7 +103,7 @@ class _Reader:
         self._check_supported(file)
         return Plan(
             name=self.folder.name, folder=self.folder, root=self.root, file=file, criteria=known,
-            plan_sha256=hashlib.sha256(content).hexdigest(),
+            plan_sha256=self._plan_hash(content, known),
             migration_sha256="" if self.problems else self._migration_hash(file),
         )  # fmt: skip
 
@@ -238,6 +238,15 @@ class _Reader:
             folder = path.parent
             names = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
             self.problem(where, f'there is no file "{relative}".{nearest(path.name, names)}')
+
+    def _plan_hash(self, content: bytes, criteria: Sequence[Criterion]) -> str:
+        """SHA-256 over the plan file and the content of every file that its criteria name."""
+        digest = hashlib.sha256(content)
+        for criterion in criteria:
+            path = self.folder / str(getattr(criterion, "file", ""))
+            if path.is_file():
+                digest.update(path.read_bytes())
+        return digest.hexdigest()
 
     def _migration_hash(self, file: PlanFile) -> str:
         """SHA-256 over the migrate section and the content of every file that its steps name."""
