@@ -311,3 +311,11 @@ def test_a_repository_that_is_no_rehearsal_is_left_alone(project: Project) -> No
 
     assert project.run() == 0
     assert "cutover:" not in project.output
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--fixtures", "--markers", "--help"])
+def test_what_runs_nothing_has_no_verdict_and_keeps_the_last_one(project: Project, option: str) -> None:
+    project.write("reports/result.json", "{}")
+
+    assert project.run(option) == 0, project.output
+    assert project.result == {}

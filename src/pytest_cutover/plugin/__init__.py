@@ -39,6 +39,9 @@ from pytest_cutover.report.result import build_result, plan_result, write_result
 from pytest_cutover.report.terminal import summary_lines
 from pytest_cutover.verdict import EXIT_STATUS, NOT_CHECKED, Record
 
+# With these pytest runs no test: there is no verdict, and an earlier one stays.
+_ONLY_TELLS = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+
 _STYLES: dict[str, dict[str, bool]] = {
     "plain": {}, "good": {"green": True}, "bad": {"red": True}, "warn": {"yellow": True}, "dim": {"light": True},
     "bold": {"bold": True},
@@ -55,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Reads options and plans; a mistake in either ends the run before anything is started."""
     config.addinivalue_line("markers", f"{MARKER}(*kinds): the check answers for criteria of these kinds")
     options = read_options(config)
-    if not options.active or config.option.help:
+    if not options.active or any(getattr(config.option, name, False) for name in _ONLY_TELLS):
         return
     if sys.flags.optimize:
         raise pytest.UsageError("python -O removes assert statements, and with them every check: run without it")
