@@ -4,7 +4,7 @@
 
 Without `--url` it starts the embedded server. It makes the database `bench_catalog` there and drops it. Every run
 measures all of them, one after the other; printed are medians and their ratios. The exit status is 1 where a target
-is missed.
+is missed. Two processors should be idle: objects are built while the server works.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def _measure(target: Target, pg_dump: str, runs: int) -> int:
             ratio = statistics.median(seconds[OURS]) / median
             missed += ratio > TARGETS[name]
             verdict = "met" if ratio <= TARGETS[name] else "MISSED"
-            line += f"   ours is {ratio:.3f} of it, target {TARGETS[name]:.3f}: {verdict}"
+            best = min(seconds[OURS]) / min(times)
+            line += f"   ours is {ratio:.3f} of it (best runs {best:.3f}), target {TARGETS[name]:.3f}: {verdict}"
         print(line)
     return 1 if missed else 0
 
