@@ -96,6 +96,7 @@ class _Reader:
             self._criterion(index, entry) for index, entry in enumerate(listed if isinstance(listed, list) else [])
         ]
         self._check_paths(raw)
+        self._check_waivers(raw)
         if file is None:
             return None
         known = tuple(criterion for criterion in criteria if criterion is not None)
@@ -177,16 +178,25 @@ class _Reader:
         for name, times in Counter(rollback.name for rollback in file.rollback).items():
             if times > 1:
                 self.problem(f'rollback "{name}"', f"the name is used {times} times; names are unique in a plan")
-        rollbacks = {f"restores_baseline:{rollback.name}" for rollback in file.rollback}
-        ids = sorted({criterion.id for criterion in criteria} | (implicit - {"restores_baseline"}) | rollbacks)
-        for number, waiver in enumerate(file.waivers, 1):
-            if waiver.criterion == "applies":
+
+    def _check_waivers(self, raw: Mapping[str, Any]) -> None:
+        """Every waiver names a criterion that there is; looked at even where the rest is wrong."""
+
+        def named(section: str, key: str) -> list[str]:
+            listed = raw.get(section)
+            entries = listed if isinstance(listed, list) else []
+            return [str(each[key]) for each in entries if isinstance(each, dict) and key in each]
+
+        implicit = {name for name, kind in self.kinds.items() if _implicit(kind)} - {"restores_baseline"}
+        ways = {f"restores_baseline:{name}" for name in named("rollback", "name")}
+        ids = sorted({*named("criteria", "id"), *implicit, *ways})
+        for number, name in enumerate(named("waivers", "criterion"), 1):
+            if name == "applies":
                 self.problem(f"waivers[{number}].criterion", '"applies" cannot be waived: nothing behind it is known')
-            elif waiver.criterion not in ids:
+            elif name not in ids:
                 self.problem(
                     f"waivers[{number}].criterion",
-                    f'there is no criterion "{waiver.criterion}". Criteria: {", ".join(ids)}.'
-                    f"{nearest(waiver.criterion, ids)}",
+                    f'there is no criterion "{name}". Criteria: {", ".join(ids)}.{nearest(name, ids)}',
                 )
 
     def _check_supported(self, file: PlanFile) -> None:
