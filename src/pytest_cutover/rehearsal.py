@@ -6,7 +6,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,17 +17,20 @@ from psycopg import sql
 from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
 from pytest_cutover.backup.restore import check_expectations, restore
 from pytest_cutover.database import Database
-from pytest_cutover.errors import BackupError, CutoverError, NotChecked
+from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
 from pytest_cutover.ledger import Ledger, read_ledger
 from pytest_cutover.migrate import StepsRun, run_steps
 from pytest_cutover.migrate.result import StepRun
 from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.load import backup_path
-from pytest_cutover.plan.model import Plan, Rollback
+from pytest_cutover.plan.model import Plan, Rollback, Step
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.target import Target
 
 STAGES = ("restore", "baseline", "migrate", "verify", "rerun", "rollback")
+
+# disk_full and out_of_memory (PostgreSQL's documentation, appendix A).
+_OUT_OF_RESOURCES = ("53100", "53200")
 
 _numbers = itertools.count(1)
 
@@ -177,9 +180,7 @@ class Rehearsal:
                 assert self._template is not None
                 after = self._clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
-                self.migration = run_steps(
-                    self.plan.file.migrate.steps, self.plan.folder, self._as_role(after.target), self._backup_path
-                )
+                self.migration = self._run(self.plan.file.migrate.steps, after.target)
                 self.databases["after"] = after
                 failed = self.migration.failed_step
                 stage.error = step_failure(failed) if failed is not None else ""
@@ -206,9 +207,7 @@ class Rehearsal:
             with self._stage("rerun"):
                 database = self._clone(after.target, "rerun", source=after)
                 self._say("rerun", "running the migration again")
-                database.run = self.rerun_of = run_steps(
-                    self.plan.file.migrate.steps, self.plan.folder, self._as_role(database.target), self._backup_path
-                )
+                database.run = self.rerun_of = self._run(self.plan.file.migrate.steps, database.target)
                 self.databases["rerun"] = database
         return self.databases["rerun"]
 
@@ -229,9 +228,7 @@ class Rehearsal:
             else:
                 done.database = self._clone(after.target, f"rolled back ({name})", source=after)
                 began = time.perf_counter()
-                done.run = run_steps(
-                    rollback.steps, self.plan.folder, self._as_role(done.database.target), self._backup_path
-                )
+                done.run = self._run(rollback.steps, done.database.target)
                 done.seconds = time.perf_counter() - began
                 failed = done.run.failed_step
                 done.error = step_failure(failed) if failed else ""
@@ -246,8 +243,10 @@ class Rehearsal:
         fresh = [done.database for done in self.rollbacks.values() if done.database is not None]
         for database in [*self.databases.values(), *fresh]:
             database.close()
-        while self._made and self.server is not None:
-            self.server.drop(self._made.pop())
+        # This is only thrift: what a broken server does not drop goes with the server.
+        with suppress(SandboxError):
+            while self._made and self.server is not None:
+                self.server.drop(self._made.pop())
 
     # How a stage runs.
 
@@ -297,6 +296,24 @@ class Rehearsal:
         )  # fmt: skip
         self._made.append(name)
         return Database(target, "restored")
+
+    def _run(self, steps: list[Step], target: Target) -> StepsRun:
+        """What running the steps as the plan's role gives.
+
+        Raises:
+            SandboxError: a step failed because the server did: that says nothing of the migration.
+        """
+        assert self.server is not None
+        run = run_steps(steps, self.plan.folder, self._as_role(target), self._backup_path)
+        failed = run.failed_step
+        if failed is not None and failed.error is not None:
+            if failed.error.sqlstate in _OUT_OF_RESOURCES:
+                raise self.server.failure(f"could not run {failed.name}", SandboxError(str(failed.error)))
+            try:
+                self.server.maintenance.connect().close()
+            except psycopg.OperationalError as error:
+                raise self.server.failure(f"ended while it ran {failed.name}", error) from error
+        return run
 
     def _as_role(self, target: Target) -> Target:
         """The target as the plan's role, which is allowed to log in for it; as superuser where the plan names none."""

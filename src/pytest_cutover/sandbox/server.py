@@ -13,6 +13,7 @@ from pytest_cutover.errors import SandboxError
 from pytest_cutover.target import Target
 
 _FILE_COPY_SINCE = 150000
+_CONNECT_TIMEOUT_S = 5
 
 
 class _Janitor(DatabaseJanitor):
@@ -22,7 +23,7 @@ class _Janitor(DatabaseJanitor):
         # No version: the parameter is deprecated and nothing that is used here reads it.
         super().__init__(
             user=target.user, password=target.password, host=target.host, port=target.port,
-            dbname=target.database, template_dbname=template,
+            dbname=target.database, template_dbname=template, connection_timeout=_CONNECT_TIMEOUT_S,
         )  # fmt: skip
         self._owner = owner
         self._file_copy = file_copy
