@@ -34,7 +34,7 @@ run() {{ {as_user} "$@"; }}
 t0=$(date +%s.%N)
 run {bin}/initdb -D {work}/data -U postgres -A trust --no-sync --locale=C.UTF-8 -E UTF8 >/dev/null
 t1=$(date +%s.%N)
-echo "initdb $(echo "$t1 - $t0" | bc)"
+awk "BEGIN {{ print $t1 - $t0 }}"
 run {bin}/pg_ctl -D {work}/data -w -l {work}/log -o "{settings}" start >/dev/null
 trap 'run {bin}/pg_ctl -D {work}/data -m immediate stop >/dev/null' EXIT
 sql() {{ {bin}/psql -X -q -v ON_ERROR_STOP=1 -At "$@"; }}
@@ -101,13 +101,13 @@ def _bare(work: Path) -> tuple[float, float]:
     seconds = time.perf_counter() - began
     if done.returncode != 0:
         raise SystemExit(f"the shell script failed:\n{done.stderr[-2000:]}")
-    return seconds, float(done.stdout.split()[1])
+    return seconds, float(done.stdout.split()[0])
 
 
 def _ours(work: Path) -> float:
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--plan", "vatsim_cid", "--report-dir", work, "-p", "no:cacheprovider"],
+[sys.executable, "-m", "pytest", "-q", "--plan=vatsim_cid", f"--report-dir={work}", "-p", "no:cacheprovider"],
         cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     return time.perf_counter() - began
