@@ -7,7 +7,7 @@ server's secret options only that they are set, of a subscription not where it c
 
 from __future__ import annotations
 
-from pytest_cutover.catalog.queries import SCHEMA_OIDS, comment_of, not_internal, not_of_extension
+from pytest_cutover.catalog.queries import SCHEMA_OIDS, not_internal, not_of_extension
 
 _BUILT_IN = "x.oid < 16384"
 """True for what initdb makes: FirstNormalObjectId of the server's sources."""
@@ -41,9 +41,8 @@ def _select(
 SELECT '{kind}' AS kind, ({prefix})::text AS prefix, {"n.nspname" if namespace else "NULL"}::text AS schema,
        ({name})::text AS name, ({suffix})::text AS suffix, {_pairs(attributes)} AS attributes,
        {relation}::oid AS relation, pg_get_userbyid({owner})::text AS owner, ({acl})::text[] AS acl,
-       d.description AS comment
+       obj_description(x.oid, '{catalog}') AS comment
 FROM {catalog} x {joins}
-{comment_of(catalog, "x.oid")}
 WHERE {where} AND {not_of_extension(catalog, "x.oid")}
 """
 
