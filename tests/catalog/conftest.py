@@ -21,11 +21,11 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def rich(server: Server) -> Iterator[Target]:
-    """A database with an object of every kind."""
+    """A database with an object of every kind. Copying it ends all sessions in it."""
     with server.maintenance.connect() as connection:
         for role in ROLES:
             connection.execute(f"CREATE ROLE {role}".encode())
-    target = server.create("catalog_rich")
+    target = server.create("catalog_template")
     with target.connect() as connection:
         connection.execute(RICH.read_bytes())
     yield target

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_cutover.catalog import Catalog, Difference, Grant, diff, objects, read_catalog
 from pytest_cutover.catalog.wording import FLAGS, changes
+from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
 
 CHANGES = Path(__file__).with_name("changes.sql")
@@ -34,11 +35,13 @@ def _primary(found: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def session(rich: Target) -> Iterator[psycopg.Connection]:
-    """A session on the rich database whose every change is undone."""
-    with rich.connect(autocommit=False) as connection:
+def session(server: Server, rich: Target) -> Iterator[psycopg.Connection]:
+    """A session on a copy of the rich database whose every change is undone."""
+    target = server.create("catalog_rich", template=rich.database)
+    with target.connect(autocommit=False) as connection:
         yield connection
         connection.rollback()
+    server.drop(target.database)
 
 
 def test_two_copies_of_a_database_do_not_differ(clone: Callable[[], Target], rich_catalog: Catalog) -> None:
