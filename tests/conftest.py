@@ -30,7 +30,7 @@ def new_database(server: Server) -> Iterator[Callable[..., Target]]:
     """A function that makes a database, runs SQL in it, and returns its target; dropped after the test."""
     made: list[str] = []
 
-    def make(sql: str = "", template: str | None = None) -> Target:
+    def make(sql: str = "", template: Target | None = None) -> Target:
         name = f"test_{next(_numbers)}"
         made.append(name)
         target = server.create(name, template=template)

@@ -28,7 +28,7 @@ def pair(new_database: Callable[..., Target]) -> Iterator[Pair]:
 
     def make(before: str, change: str = "") -> tuple[Database, Database]:
         first = new_database(before)
-        second = new_database(change, template=first.database)
+        second = new_database(change, template=first)
         opened.extend([Database(first, "before"), Database(second, "after")])
         return opened[-2], opened[-1]
 

@@ -28,7 +28,7 @@ def read(new_database: Callable[..., Target]) -> Iterator[Read]:
 
     def make(before: str, change: str = "", **declared: Any) -> Ledger:
         first = new_database(before)
-        second = new_database(change, template=first.database)
+        second = new_database(change, template=first)
         opened.extend([Database(first, "before"), Database(second, "after")])
         return read_ledger(opened[-2], opened[-1], Changes.model_validate(declared))
 

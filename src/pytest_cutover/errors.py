@@ -26,6 +26,10 @@ class SandboxError(CutoverError):
     """No disposable server could be had, or it died."""
 
 
+class TargetError(CutoverError):
+    """An address of a database that cannot be used; the message holds no password."""
+
+
 class BackupError(CutoverError):
     """A backup that cannot be accepted, with the cause and the remedy."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +11,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
 from pytest_cutover.backup.restore import check_expectations, restore
@@ -146,7 +144,9 @@ class Rehearsal:
                         f"The backup {facts.path} is not the one that the plan names.\n"
                         f"    sha256 in the plan: {plan.backup.sha256}\n    sha256 of the file: {facts.sha256}"
                     )
-                self.server = self._restores.sandboxes.server(facts.at_least, plan.sandbox.major)
+                self.server = self._restores.sandboxes.server(
+                    facts.at_least, plan.sandbox.major, plan.sandbox.image, lambda text: self._say("restore", text)
+                )
                 prelude = [self.plan.path(entry) for entry in plan.backup.prelude]
                 self._template, facts, warnings = self._restores.template(
                     facts, self.server, prelude, plan.migrate.role, lambda text: self._say("restore", text)
@@ -281,7 +281,7 @@ class Rehearsal:
         if source is not None:
             source.close()
         name = f"{self.plan.name[:30].lower()}_{label.split(' ')[0]}_{next(_numbers)}"
-        target = self.server.create(name, template=template.database, owner=self.plan.file.migrate.role)
+        target = self.server.create(name, template=template, owner=self.plan.file.migrate.role)
         self._made.append(name)
         database = Database(target, label, scratch=lambda: self._clone(target, "scratch", source=database).target)
         return database
@@ -304,7 +304,11 @@ class Rehearsal:
             SandboxError: a step failed because the server did: that says nothing of the migration.
         """
         assert self.server is not None
-        run = run_steps(steps, self.plan.folder, self._as_role(target), self._backup_path)
+        role = self.plan.file.migrate.role
+        with self.server.noting_roles():
+            run = run_steps(
+                steps, self.plan.folder, self.server.login(target, role) if role else target, self._backup_path
+            )
         failed = run.failed_step
         if failed is not None and failed.error is not None:
             if failed.error.sqlstate in _OUT_OF_RESOURCES:
@@ -314,18 +318,6 @@ class Rehearsal:
             except psycopg.OperationalError as error:
                 raise self.server.failure(f"ended while it ran {failed.name}", error) from error
         return run
-
-    def _as_role(self, target: Target) -> Target:
-        """The target as the plan's role, which is allowed to log in for it; as superuser where the plan names none."""
-        role = self.plan.file.migrate.role
-        if role is None:
-            return target
-        password = secrets.token_urlsafe(24)
-        with target.connect() as connection:
-            connection.execute(
-                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
-            )
-        return Target(target.host, target.port, target.database, role, password)
 
     def _check_extensions(self) -> None:
         assert self.server is not None

@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from pytest_cutover.errors import TargetError
+
+_OWN_FIELDS = ("host", "port", "dbname", "user", "password")
+_DISPOSABLE = {"sslmode": "disable", "passfile": "/dev/null"}
+"""A disposable server has no TLS, and no file of passwords knows it."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One database of one server. The password is left out of `repr` and of every message."""
+    """One database of one server. The password is left out of `repr` and of every message.
+
+    `parameters` are further libpq connection parameters, such as `sslmode`.
+    """
 
     host: str
     port: int
     database: str
     user: str
     password: str = field(repr=False)
+    parameters: Mapping[str, str] = field(default_factory=lambda: _DISPOSABLE, repr=False, hash=False)
+
+    @classmethod
+    def parse(cls, address: str) -> Target:
+        """The target that a URL or a libpq connection string means; what it leaves out is as libpq has it.
+
+        Raises:
+            TargetError: it is neither, or names several servers; the message holds no password.
+        """
+        # Drivers' spellings are accepted, as a URL is often copied from an application's settings.
+        address = re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", address.strip())
+        try:
+            given = {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
+        except psycopg.ProgrammingError:
+            raise TargetError(
+                "The address of the database is not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+            ) from None
+        for option in pq.Conninfo.get_defaults():
+            if option.val is not None:
+                given.setdefault(option.keyword.decode(), option.val.decode())
+        host, port, database, user, password = (given.pop(name, "") for name in _OWN_FIELDS)
+        if "," in host or "," in port:
+            raise TargetError("The address names several servers: name one.")
+        # What libpq has compiled in need not be said again, and an empty setting says nothing.
+        defaults = {option.keyword.decode(): option.compiled for option in pq.Conninfo.get_defaults()}
+        further = {
+            name: value for name, value in given.items() if value and value.encode() != (defaults.get(name) or b"")
+        }
+        return cls(host or "localhost", int(port or 5432), database or user, user, password, further)
 
     def named(self, database: str) -> Target:
         """The same server and account, another database."""
@@ -28,7 +69,13 @@ class Target:
     def url(self) -> str:
         """A libpq URL that holds the password: only for a child's environment, never for output."""
         account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-        return f"postgresql://{account}@{self.host}:{self.port}/{quote(self.database, safe='')}"
+        further = {name: value for name, value in self.parameters.items() if self.parameters is not _DISPOSABLE}
+        host, database = self.host, quote(self.database, safe="")
+        if host.startswith("/"):
+            further, host = {"host": host} | further, ""
+        elif ":" in host:
+            host = f"[{host}]"
+        return f"postgresql://{account}@{host}:{self.port}/{database}" + (f"?{urlencode(further)}" if further else "")
 
     @property
     def shown(self) -> str:
@@ -38,6 +85,11 @@ class Target:
     def libpq_environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """`base` without any PG* variable of its own, plus those that lead a libpq program to this database."""
         kept = {name: value for name, value in base.items() if not name.startswith("PG")}
+        variables = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
+        for name, value in self.parameters.items():
+            variable = variables.get(name)
+            if variable:
+                kept[variable.decode()] = value
         return kept | {
             "PGHOST": self.host,
             "PGPORT": str(self.port),
@@ -48,13 +100,21 @@ class Target:
             "PGCONNECT_TIMEOUT": "30",
         }
 
-    def connect(self, *, read_only: bool = False, autocommit: bool = True, pinned: bool = True) -> psycopg.Connection:
+    def connect(
+        self,
+        *,
+        read_only: bool = False,
+        autocommit: bool = True,
+        pinned: bool = True,
+        name: str = "pytest-cutover",
+        timeout_s: int = 30,
+    ) -> psycopg.Connection:
         """A new connection; `pinned` fixes the session settings on which the text of values depends.
 
         Raises:
             psycopg.OperationalError: the server cannot be reached.
         """
-        settings = "-c application_name=pytest-cutover"
+        settings = self.parameters.get("options", "")
         if pinned:
             settings += (
                 " -c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c bytea_output=hex"
@@ -62,8 +122,9 @@ class Target:
             )
         if read_only:
             settings += " -c default_transaction_read_only=on"
-        conninfo = make_conninfo(
-            host=self.host, port=self.port, dbname=self.database, user=self.user, password=self.password,
-            options=settings, client_encoding="UTF8", connect_timeout=30, passfile="/dev/null", sslmode="disable",
-        )  # fmt: skip
-        return psycopg.connect(conninfo, autocommit=autocommit)
+        wanted: dict[str, Any] = {
+            **self.parameters, "host": self.host, "port": self.port, "dbname": self.database, "user": self.user,
+            "password": self.password or None, "options": settings.strip(), "application_name": name,
+            "client_encoding": "UTF8", "connect_timeout": timeout_s,
+        }  # fmt: skip
+        return psycopg.connect(make_conninfo(**wanted), autocommit=autocommit)

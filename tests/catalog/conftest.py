@@ -49,7 +49,7 @@ def clone(server: Server, rich: Target) -> Iterator[Callable[[], Target]]:
 
     def make() -> Target:
         made.append(f"catalog_clone_{next(_numbers)}")
-        return server.create(made[-1], template=rich.database)
+        return server.create(made[-1], template=rich)
 
     yield make
     for name in made:

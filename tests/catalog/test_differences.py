@@ -37,7 +37,7 @@ def _primary(found: object) -> list[str]:
 @pytest.fixture(scope="module")
 def session(server: Server, rich: Target) -> Iterator[psycopg.Connection]:
     """A session on a copy of the rich database whose every change is undone."""
-    target = server.create("catalog_rich", template=rich.database)
+    target = server.create("catalog_rich", template=rich)
     with target.connect(autocommit=False) as connection:
         yield connection
         connection.rollback()

@@ -59,7 +59,7 @@ def migrated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     pairs: dict[tuple[str, str], Pair] = {}
     made: list[str] = []
 
-    def create(template: str | None = None) -> Target:
+    def create(template: Target | None = None) -> Target:
         made.append(f"criteria_{next(_numbers)}")
         return server.create(made[-1], template=template)
 
@@ -74,13 +74,13 @@ def migrated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             # The server copies a database only while nobody is connected to it.
             pair.before.close()
             pair.after.close()
-        target = create(source.database) if migration else source
+        target = create(source) if migration else source
         _run(target, migration)
 
         def scratch() -> Target:
             pairs[before, migration].before.close()
             pairs[before, migration].after.close()
-            return create(target.database)
+            return create(target)
 
         pairs[before, migration] = Pair(Database(source, "before"), Database(target, "after", scratch=scratch), folder)
         return pairs[before, migration]

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from psycopg import sql
-
 from pytest_cutover.backup.inspect import BackupFacts, open_plain
 from pytest_cutover.errors import BackupError
 from pytest_cutover.plan.model import Expect
@@ -59,13 +57,14 @@ def restore(
     handled = list(facts.handled)
     roles = [*facts.roles, *([owner] if owner else [])]
     for _ in range(_MAX_ROLES):
-        made = _create_roles(server, roles)
+        made = server.create_roles(roles)
         if made:
             handled.append(f"created the roles {', '.join(made)} (NOLOGIN), which the backup or the plan names")
         target = server.create(database, owner=owner)
         try:
-            for path in prelude:
-                _run_psql(server, target, path, f"the prelude {path.name}")
+            with server.noting_roles():
+                for path in prelude:
+                    _run_psql(server, target, path, f"the prelude {path.name}")
             if facts.creates_public:
                 with target.connect() as connection:
                     connection.execute("DROP SCHEMA public")
@@ -84,15 +83,6 @@ def restore(
 class _MissingRoleError(Exception):
     def __init__(self, role: str) -> None:
         self.role = role
-
-
-def _create_roles(server: Server, roles: list[str]) -> list[str]:
-    with server.maintenance.connect() as connection:
-        known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
-        made = sorted(set(roles) - known)
-        for role in made:
-            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-    return made
 
 
 def _load(facts: BackupFacts, server: Server, target: Target, progress: Progress) -> tuple[tuple[str, ...], list[str]]:

@@ -76,7 +76,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if run is None:
         return []
     names = ", ".join(each.name for each in run.plans) or f"none in {run.options.plans}"
-    return [f"cutover: {'plan' if len(run.plans) == 1 else 'plans'} {names}; rehearsed on the embedded PostgreSQL"]
+    return [f"cutover: {'plan' if len(run.plans) == 1 else 'plans'} {names}; rehearsed {run.sandboxes.describe()}"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_cutover.sandbox import AUTO, DOCKER, EMBEDDED
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,6 +18,7 @@ else:
     import tomli as tomllib
 
 VERIFICATIONS = "verifications"
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 _CONFIGURABLE = ("plans", "sandbox", "report-dir")
 _OPTIONS: dict[str, dict[str, Any]] = {
     "plan": {
@@ -22,8 +26,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "plans": {"metavar": "DIR", "help": "the folder of plans (default: migrations)"},
     "sandbox": {
-        "metavar": "auto|embedded",
-        "help": "where to rehearse; auto and embedded both mean the embedded PostgreSQL in this version (default: auto)",
+        "metavar": "auto|embedded|docker|URL",
+        "help": "where to rehearse: embedded is a PostgreSQL that needs no set-up, docker a container, a URL a server "
+        "of yours on which databases are made and dropped; auto (default) is a container where a Docker engine answers "
+        "and has or gets the image, else embedded",
     },
     "backup": {"metavar": "PATH", "help": "rehearse on this backup instead of the plan's own; needs one plan"},
     "report-dir": {"metavar": "DIR", "help": "where result.json, report.html and pytest.html go (default: reports)"},
@@ -40,6 +46,7 @@ class Options:
     root: Path
     plans: Path
     plan_names: tuple[str, ...]
+    sandbox: str = field(repr=False)
     backup: Path | None
     report_dir: Path
     arguments: tuple[str, ...]
@@ -82,19 +89,22 @@ def read_options(config: pytest.Config) -> Options:
         return settings.get(name) if given is None else given
 
     here = config.invocation_params.dir
-    sandbox = value("sandbox") or "auto"
-    if sandbox not in ("auto", "embedded"):
+    sandbox = value("sandbox") or AUTO
+    if sandbox not in (AUTO, EMBEDDED, DOCKER) and not re.match(r"postgres(ql)?(\+\w+)?://", sandbox):
+        # What was given is not repeated: it may hold a password.
         raise pytest.UsageError(
-            f"--sandbox={sandbox}: this version rehearses on the embedded PostgreSQL; allowed: auto, embedded"
+            f"--sandbox: allowed are {AUTO}, {EMBEDDED}, {DOCKER}, or the URL of a PostgreSQL server "
+            "(postgresql://USER:PASSWORD@HOST:PORT/postgres)"
         )
     backup = value("backup")
     return Options(
         root=config.rootpath,
         plans=_folder(config, "plans", settings, "migrations"),
         plan_names=tuple(value("plan") or ()),
+        sandbox=sandbox,
         backup=None if backup is None else (here / backup).resolve(),
         report_dir=_folder(config, "report-dir", settings, "reports"),
-        arguments=tuple(str(each) for each in config.invocation_params.args),
+        arguments=tuple(_PASSWORD.sub(r"\1…@", str(each)) for each in config.invocation_params.args),
         active=_addresses_verifications(config),
     )
 

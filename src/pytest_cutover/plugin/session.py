@@ -12,8 +12,9 @@ import pytest
 
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import PlanError
-from pytest_cutover.plan.load import find_plan_folders, load_plans, nearest
+from pytest_cutover.plan.load import PLAN_FILE, find_plan_folders, load_plans, nearest
 from pytest_cutover.plan.model import Plan
+from pytest_cutover.plan.targets import live_addresses
 from pytest_cutover.plugin.claims import marked_kinds
 from pytest_cutover.plugin.options import VERIFICATIONS, Options
 from pytest_cutover.plugin.progress import Progress
@@ -30,9 +31,9 @@ class Run:
     plans: list[Plan]
     own_kinds: list[str]
     progress: Progress
+    sandboxes: Sandboxes
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     clock: float = field(default_factory=time.perf_counter)
-    sandboxes: Sandboxes = field(default_factory=Sandboxes)
     rehearsals: dict[str, Rehearsal] = field(default_factory=dict)
     remaining: dict[str, int] = field(default_factory=dict)
     reported: dict[str, int] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class Run:
         return rehearsal_facts(rehearsal)
 
     def close(self) -> None:
-        """Ends every server, and with it whatever databases are left."""
+        """Ends every server, or drops what was made on one that was given."""
         self.sandboxes.close()
 
 
@@ -77,7 +78,7 @@ def start_run(options: Options, progress: Progress) -> Run:
         pytest.UsageError: a plan is wrong, or one that was asked for does not exist.
     """
     own = [kind for kind in marked_kinds(options.root / VERIFICATIONS) if kind not in KINDS]
-    folders = find_plan_folders(options.plans)
+    folders = all_folders = find_plan_folders(options.plans)
     names = [folder.name for folder in folders]
     for name in options.plan_names:
         if name not in names:
@@ -95,7 +96,11 @@ def start_run(options: Options, progress: Progress) -> Run:
         count = len(error.problems)
         head = f"{count} mistakes in the plans; nothing was started.\n" if count > 1 else ""
         raise pytest.UsageError(head + str(error)) from error
-    return Run(options, plans, own, progress)
+    try:
+        live = live_addresses([folder / PLAN_FILE for folder in all_folders])
+    except PlanError as error:
+        raise pytest.UsageError(str(error)) from error
+    return Run(options, plans, own, progress, Sandboxes(options.sandbox, live))
 
 
 def forget_earlier_results(report_dir: Path) -> None:

@@ -43,6 +43,8 @@ def _target(rehearsal: Rehearsal, server: Server) -> dict[str, Any]:
         "server": f"PostgreSQL {server.facts.version}",
         "server_version": server.facts.version,
         "why": server.facts.why,
+        "image": server.facts.image,
+        "digest": server.facts.digest,
         "production_major": rehearsal.plan.file.sandbox.major,
     }
 

@@ -134,3 +134,21 @@ def choose_binaries(at_least: int | None, production: int | None) -> tuple[Binar
     best = min(usable, key=lambda binaries: (abs(binaries.major - wanted), -binaries.major))
     fit = "the major version asked for" if best.major == wanted else f"the nearest to PostgreSQL {wanted} here"
     return best, f"{best.origin}, {fit}"
+
+
+def client_programs(server_major: int) -> Path:
+    """The folder of client programs for a server that is not run from this machine's programs.
+
+    Best are those of its own major version, then the nearest newer ones.
+
+    Raises:
+        SandboxError: there are no programs here, or only older ones: a pg_dump refuses a newer server.
+    """
+    usable = [binaries for binaries in find_binaries() if binaries.major >= server_major]
+    if not usable:
+        raise SandboxError(
+            f"No PostgreSQL client programs (psql, pg_restore, pg_dump) of version {server_major} or newer were found "
+            f"here, and the server is of version {server_major}.\n"
+            f"Install them, or set {BIN_VARIABLE} to the folder of a PostgreSQL {server_major} or newer."
+        )
+    return min(usable, key=lambda binaries: binaries.major).folder

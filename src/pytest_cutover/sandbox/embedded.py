@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +31,7 @@ from pytest_cutover.sandbox.directories import (
     server_account,
     sweep,
 )
-from pytest_cutover.sandbox.server import Server, ServerFacts
+from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, Server, ServerFacts
 from pytest_cutover.target import Target
 
 _SUPERUSER = "postgres"
@@ -38,29 +39,7 @@ _START_TIMEOUT_S = 60.0
 _PORT_TRIES = 5
 _EXTENSIONS = Path(__file__).with_name("extensions")
 
-# Nothing here outlives the run, so nothing has to survive a crash of the machine.
-_SETTINGS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "1h",
-    "autovacuum": "off",
-    "shared_buffers": "256MB",
-    "maintenance_work_mem": "256MB",
-    "max_connections": "100",
-    "max_locks_per_transaction": "256",
-    "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "lc_messages": "C",
-    "logging_collector": "off",
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "password_encryption": "scram-sha-256",
-}
+_LISTENING = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "logging_collector": "off"}
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
@@ -124,7 +103,7 @@ class _Keeper:
 
     def __init__(self, programs: Path, directory: Path, account: Account, port: int, lock: int) -> None:
         self._log = directory / "server.log"
-        settings = _SETTINGS | {"port": str(port)}
+        settings = DISPOSABLE_SETTINGS | _LISTENING | {"port": str(port)}
         argv = [str(programs / "postgres"), "-D", str(directory / "data")]
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
@@ -342,7 +321,7 @@ def _give_file(path: Path, account: Account) -> None:
 
 def _change_password(target: Target) -> Target:
     """The target with a new password: the one in the cache is the same for every run."""
-    fresh = Target(target.host, target.port, target.database, target.user, secrets.token_urlsafe(24))
+    fresh = replace(target, password=secrets.token_urlsafe(24))
     with target.connect() as connection:
         hashed = connection.pgconn.encrypt_password(
             fresh.password.encode(), fresh.user.encode(), b"scram-sha-256"

@@ -1,0 +1,390 @@
+"""PostgreSQL in a container, through testcontainers: any image that starts as the official one does."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from pytest_cutover.errors import SandboxError
+from pytest_cutover.sandbox import reaper
+from pytest_cutover.sandbox.binaries import client_programs
+from pytest_cutover.sandbox.directories import LOCK, make_directory, sandbox_base, sweep
+from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, Server, ServerFacts
+from pytest_cutover.target import Target
+
+if TYPE_CHECKING:
+    import docker
+    from testcontainers.community.postgres import PostgresContainer
+
+LABEL_RUN = "pytest-cutover.run"
+LABEL_HOST = "pytest-cutover.host"
+LABEL_DIRECTORY = "pytest-cutover.directory"
+
+_PORT = 5432
+_ANSWER_TIMEOUT_S = 5
+_START_TIMEOUT_S = 180.0
+_POLL_S = 0.05
+_LOG_LINES = 12
+_FOREIGN_AGE_S = 24 * 3600
+_SHARED_MEMORY = "1g"
+_LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
+
+Progress = Callable[[str], None]
+
+
+class Engine:
+    """A Docker engine that answers. `version` is its own, `place` where it was found."""
+
+    def __init__(self, client: docker.DockerClient, version: str) -> None:
+        self.client = client
+        self.version = version
+
+    @property
+    def place(self) -> str:
+        """Where the engine was found, for people."""
+        return os.environ.get("DOCKER_HOST") or "this machine"
+
+    @property
+    def is_local(self) -> bool:
+        """True where a port that the engine publishes on loopback may be ours to reach."""
+        host = re.match(r"(?:tcp|https?|ssh)://(?:[^@/]*@)?\[?([^\]/:]+)", os.environ.get("DOCKER_HOST", ""))
+        return host is None or host[1] in _LOCALHOSTS
+
+    @classmethod
+    def find(cls) -> Engine:
+        """The engine that DOCKER_HOST, the current context or the default socket leads to.
+
+        Raises:
+            SandboxError: none answers, with the reason.
+        """
+        from docker.errors import DockerException
+        from testcontainers.core.docker_client import DockerClient
+
+        try:
+            # This client is for asking: work that takes long has another one.
+            client = DockerClient(timeout=_ANSWER_TIMEOUT_S).client
+            version = str(client.version()["Version"])
+        except (DockerException, OSError, ValueError, KeyError) as error:
+            raise SandboxError(
+                f"No Docker engine answers ({_shortened(error)}).\n"
+                "Start one, set DOCKER_HOST, or rehearse with --sandbox=embedded, which needs none."
+            ) from error
+        return cls(client, version)
+
+    def fetch(self, image: str, progress: Progress) -> str:
+        """The digest or id of the image, which is pulled where the engine does not have it.
+
+        Raises:
+            SandboxError: it is not there and cannot be pulled.
+        """
+        from docker.errors import DockerException, ImageNotFound
+
+        try:
+            try:
+                found = self.client.images.get(image)
+            except ImageNotFound:
+                self._pull(image, progress)
+                found = self.client.images.get(image)
+        except (DockerException, OSError) as error:
+            raise SandboxError(
+                f"The Docker engine has no image {image} and could not get it ({_shortened(error)}).\n"
+                f"Either `docker pull {image}`, or name another one in sandbox.image, or use --sandbox=embedded."
+            ) from error
+        digests = found.attrs.get("RepoDigests") or []
+        return str(digests[0] if digests else found.id)
+
+    def _pull(self, image: str, progress: Progress) -> None:
+        """Pulls the image, saying how far it is."""
+        import docker
+
+        name, tag = (image, None) if "@" in image or ":" in image.rsplit("/", 1)[-1] else (image, "latest")
+        client = docker.from_env(timeout=600)
+        layers: dict[str, tuple[int, int]] = {}
+        try:
+            for event in client.api.pull(name, tag=tag, stream=True, decode=True):
+                if "error" in event:
+                    raise docker.errors.APIError(event["error"])
+                part = event.get("progressDetail") or {}
+                if part.get("total"):
+                    layers[event["id"]] = (part.get("current", 0), part["total"])
+                    done, total = (sum(numbers) for numbers in zip(*layers.values(), strict=True))
+                    progress(f"pulling {image}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        finally:
+            client.close()
+
+
+class ContainerServer(Server):
+    """A PostgreSQL container that listens on loopback alone and has a password of its own."""
+
+    def __init__(
+        self,
+        facts: ServerFacts,
+        maintenance: Target,
+        programs: Path,
+        container: PostgresContainer,
+        keeping: subprocess.Popen[bytes],
+    ) -> None:
+        super().__init__(facts, maintenance, programs)
+        self._container = container
+        self._keeping = keeping
+
+    @classmethod
+    def start(cls, engine: Engine, image: str, why: str, progress: Progress) -> ContainerServer:
+        """A running container of the image.
+
+        Raises:
+            SandboxError: it could not be started; nothing is left behind.
+        """
+        from docker.errors import DockerException
+
+        digest = engine.fetch(image, progress)
+        base = sandbox_base()
+        sweep(base)
+        sweep_containers(engine)
+        directory, lock = make_directory(base)
+        run = uuid.uuid4().hex
+        keeping = _start_reaper(run, directory, lock)
+        try:
+            progress(f"starting {image}")
+            container = _container(engine, image, run, directory)
+            try:
+                container.start()
+            except (DockerException, OSError) as error:
+                raise SandboxError(
+                    f"The container of {image} could not be started: {_masked(str(error), container.password)}"
+                ) from error
+            maintenance, version = _wait_until_ready(container, image)
+            facts = ServerFacts("container", version, why, image, digest)
+            return cls(facts, maintenance, client_programs(facts.major), container, keeping)
+        except BaseException:
+            _end(keeping)
+            raise
+
+    def failure(self, what: str, error: BaseException) -> SandboxError:
+        """The error with what the container's log says of its end."""
+        return SandboxError(
+            f"The PostgreSQL container {what}: {_masked(str(error).strip(), self.maintenance.password)}"
+            + _explain(self._container, self.facts.image)
+        )
+
+    def close(self) -> None:
+        """Removes the container and its volumes."""
+        self._container.get_docker_client().client.close()
+        _end(self._keeping)
+
+
+def sweep_containers(engine: Engine) -> list[str]:
+    """Removes containers whose run is over and that nobody removed; returns their ids.
+
+    A run of this machine is over when nobody holds its lock. Of another machine's runs, which share a remote engine,
+    nothing is known: theirs are removed after a day.
+    """
+    from docker.errors import DockerException
+
+    removed = []
+    with contextlib.suppress(DockerException):
+        for container in engine.client.containers.list(all=True, filters={"label": LABEL_RUN}, ignore_removed=True):
+            labels = container.labels
+            if labels.get(LABEL_HOST) == _this_machine():
+                if _is_held(Path(labels.get(LABEL_DIRECTORY, "/nowhere")) / LOCK):
+                    continue
+            elif _age_s(container.attrs.get("Created", "")) < _FOREIGN_AGE_S:
+                continue
+            reaper.remove_containers(f"{LABEL_RUN}={labels[LABEL_RUN]}")
+            removed.append(str(container.id))
+    return removed
+
+
+def _this_machine() -> str:
+    """What tells this machine from others that use the same engine."""
+    with contextlib.suppress(OSError):
+        return f"{socket.gethostname()} {Path('/etc/machine-id').read_text().strip()}"
+    return socket.gethostname()
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        return True  # another account's run: its own next run sweeps
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _age_s(created: str) -> float:
+    match = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", created)
+    if match is None:
+        return 0.0
+    then = datetime.fromisoformat(match[0]).replace(tzinfo=timezone.utc)
+    return (datetime.now(timezone.utc) - then).total_seconds()
+
+
+def _start_reaper(run: str, directory: Path, lock: int) -> subprocess.Popen[bytes]:
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", reaper.__file__], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=(lock,), cwd="/",
+        )  # fmt: skip
+    finally:
+        os.close(lock)
+    assert process.stdin is not None
+    order = {"label": f"{LABEL_RUN}={run}", "directory": str(directory), "path": sys.path}
+    process.stdin.write(json.dumps(order).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def _end(keeping: subprocess.Popen[bytes]) -> None:
+    if keeping.stdin is not None and not keeping.stdin.closed:
+        with contextlib.suppress(BrokenPipeError):
+            keeping.stdin.close()
+    keeping.wait()
+
+
+def _container(engine: Engine, image: str, run: str, directory: Path) -> PostgresContainer:
+    """The container, not started yet."""
+    from testcontainers.community.postgres import PostgresContainer
+    from testcontainers.core.config import testcontainers_config
+
+    class Container(PostgresContainer):
+        """Without testcontainers' own wait, which notices neither a container that ended nor keeps its password."""
+
+        def _connect(self) -> None:
+            pass
+
+    testcontainers_config.ryuk_disabled = True
+    attributes = engine.client.images.get(image).attrs["Config"]
+    environment = dict(entry.split("=", 1) for entry in attributes.get("Env") or () if "=" in entry)
+    # Some images come with a superuser of their own (supabase_admin), without whom their set-up fails.
+    container = Container(
+        image, username=environment.get("POSTGRES_USER", "postgres"), password=secrets.token_urlsafe(24),
+        dbname="postgres", driver=None,
+    )  # fmt: skip
+    container.with_env("POSTGRES_INITDB_ARGS", "--no-sync")
+    container.with_kwargs(
+        labels={LABEL_RUN: run, LABEL_HOST: _this_machine(), LABEL_DIRECTORY: str(directory)},
+        shm_size=_SHARED_MEMORY, **_own_network(engine),
+    )  # fmt: skip
+    # A remote engine's loopback is out of our reach.
+    ports: dict[str, Any] = {f"{_PORT}/tcp": ("127.0.0.1", None) if engine.is_local else None}
+    container.ports = ports
+    command = list(attributes.get("Cmd") or ())
+    if any(part.rsplit("/", 1)[-1] == "postgres" for part in command):
+        # The image's own command may name its settings file; ours are put behind it.
+        settings = DISPOSABLE_SETTINGS.items()
+        container.with_command([*command, *(part for pair in settings for part in ("-c", "=".join(pair)))])
+    return container
+
+
+def _own_network(engine: Engine) -> dict[str, str]:
+    """Where we are in a container of the same engine: the network to put the server on, so that we reach it."""
+    from docker.errors import DockerException
+
+    if not Path("/.dockerenv").exists():
+        return {}
+    with contextlib.suppress(DockerException):
+        ourselves = engine.client.containers.get(socket.gethostname())
+        for network in ourselves.attrs["NetworkSettings"]["Networks"]:
+            return {"network": str(network)}
+    return {}
+
+
+def _addresses(container: PostgresContainer) -> Iterator[tuple[str, int]]:
+    """Where the server may be reachable from here, best first."""
+    client = container.get_docker_client()
+    attributes = container.get_wrapped_container().attrs["NetworkSettings"]
+    for published in (attributes.get("Ports") or {}).get(f"{_PORT}/tcp") or ():
+        loopback = published["HostIp"] == "127.0.0.1"
+        yield "127.0.0.1" if loopback else client.host(), int(published["HostPort"])
+    if Path("/.dockerenv").exists():
+        for network in (attributes.get("Networks") or {}).values():
+            if network.get("IPAddress"):
+                yield str(network["IPAddress"]), _PORT
+
+
+def _wait_until_ready(container: PostgresContainer, image: str) -> tuple[Target, str]:
+    """The server's address and version, once it answers for good.
+
+    While such an image sets itself up, its server listens only inside the container, so that an answer over the
+    network comes from the final one.
+
+    Raises:
+        SandboxError: it ended, or did not answer in time, with what its log says.
+    """
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    wrapped = container.get_wrapped_container()
+    last = "it was not reached at all"
+    while time.monotonic() < deadline:
+        wrapped.reload()
+        if wrapped.status not in ("created", "running", "restarting"):
+            raise SandboxError(f"The container of {image} ended while starting.{_explain(container, image)}")
+        for host, port in _addresses(container):
+            target = Target(host, port, "postgres", container.username, container.password)
+            try:
+                with target.connect(timeout_s=_ANSWER_TIMEOUT_S) as connection:
+                    row = connection.execute(
+                        "SELECT current_setting('server_version'), rolsuper FROM pg_roles WHERE rolname = current_user"
+                    ).fetchone()
+            except psycopg.Error as error:
+                last = _masked(str(error), container.password)
+                continue
+            if row is None or not row[1]:
+                raise SandboxError(f"The image {image} gives its user {container.username} no superuser's rights.")
+            version = re.match(r"\d+(?:\.\d+)*", row[0])
+            return target, version[0] if version else "0"
+        time.sleep(_POLL_S)
+    raise SandboxError(
+        f"The container of {image} did not answer within {_START_TIMEOUT_S:.0f} s: {last}{_explain(container, image)}"
+    )
+
+
+def _explain(container: PostgresContainer, image: str | None) -> str:
+    """What is known of the container's end, to be put behind an error; empty where it still runs well."""
+    from docker.errors import DockerException
+
+    try:
+        wrapped = container.get_wrapped_container()
+        wrapped.reload()
+        state = wrapped.attrs["State"]
+        log = _masked(wrapped.logs(tail=200).decode(errors="replace"), container.password)
+    except (DockerException, OSError) as error:
+        return f"\nThe container of {image} is gone ({_shortened(error)})."
+    if "No space left on device" in log:
+        return "\nThe disk of the Docker engine is full. Free some space there, for instance with `docker system df`."
+    if state.get("OOMKilled"):
+        return "\nThe container was killed because its memory ran out."
+    if state.get("Running"):
+        told = [line for line in log.splitlines() if "FATAL" in line or "PANIC" in line][-_LOG_LINES:]
+    else:
+        told = [f"It ended with status {state.get('ExitCode')}. The end of its log:", *log.splitlines()[-_LOG_LINES:]]
+    return "".join(f"\n    {line}" for line in told)
+
+
+def _masked(text: str, password: str) -> str:
+    return text.replace(password, "…")
+
+
+def _shortened(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
