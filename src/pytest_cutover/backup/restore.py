@@ -14,6 +14,7 @@ from typing import IO
 from pytest_cutover.backup.inspect import BackupFacts, open_plain
 from pytest_cutover.errors import BackupError
 from pytest_cutover.plan.model import Expect
+from pytest_cutover.sandbox import extensions
 from pytest_cutover.sandbox.server import Server
 from pytest_cutover.target import Target
 
@@ -70,6 +71,9 @@ def restore(
                     connection.execute("DROP SCHEMA public")
                 handled.append("dropped the empty schema public first, since the backup creates it")
             warnings, notes = _load(facts, server, target, progress)
+            with target.connect() as connection:
+                stand_ins = extensions.used_in(connection)
+            handled += [f"{name} is a stand-in in SQL: this server has no extension of that name" for name in stand_ins]
             return target, replace(facts, handled=(*handled, *notes)), warnings
         except _MissingRoleError as missing:
             server.drop(database)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from pytest_cutover.errors import SandboxError
-from pytest_cutover.sandbox import reaper
+from pytest_cutover.sandbox import extensions, reaper
 from pytest_cutover.sandbox.binaries import client_programs
 from pytest_cutover.sandbox.directories import LOCK, make_directory, sandbox_base, sweep
 from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, Server, ServerFacts
@@ -169,6 +169,7 @@ class ContainerServer(Server):
                     f"The container of {image} could not be started: {_masked(str(error), container.password)}"
                 ) from error
             maintenance, version = _wait_until_ready(container, image)
+            _add_stand_ins(container, maintenance)
             facts = ServerFacts("container", version, why, image, digest)
             return cls(facts, maintenance, client_programs(facts.major), container, keeping)
         except BaseException:
@@ -358,6 +359,16 @@ def _wait_until_ready(container: PostgresContainer, image: str) -> tuple[Target,
     raise SandboxError(
         f"The container of {image} did not answer within {_START_TIMEOUT_S:.0f} s: {last}{_explain(container, image)}"
     )
+
+
+def _add_stand_ins(container: PostgresContainer, maintenance: Target) -> None:
+    """Puts our stand-ins where the server looks for extensions, for those that its image lacks."""
+    with maintenance.connect() as connection:
+        known = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
+        missing = [name for name in extensions.stand_ins() if name not in known]
+        row = connection.execute("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").fetchone()
+    if missing and row is not None:
+        container.get_wrapped_container().put_archive(f"{row[0]}/extension", extensions.as_tar(missing))
 
 
 def _explain(container: PostgresContainer, image: str | None) -> str:

