@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.target import Target
+from tests.project import Project, make_project
+
+# No run in these tests is to find a Docker engine unless it says so: see tests/sandbox/conftest.py.
+DOCKER_HOST = os.environ.get("DOCKER_HOST")
+os.environ["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
 
 pytest_plugins = ["pytester"]
 
@@ -42,3 +49,9 @@ def new_database(server: Server) -> Iterator[Callable[..., Target]]:
     yield make
     for name in reversed(made):
         server.drop(name)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A repository with one plan that comes out GO."""
+    return make_project(tmp_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import BACKUP, MIGRATION, OWN_CHECK, PLAN, ROLLBACK, Project
+from tests.project import BACKUP, MIGRATION, OWN_CHECK, PLAN, ROLLBACK, Project
 
 
 def test_a_right_migration_is_a_go(project: Project) -> None:

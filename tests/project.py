@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 PLAN = """\
 title = "Give every parcel a weight"
@@ -111,13 +109,12 @@ class Project:
         return next(str(each["outcome"]) for each in self.result["plans"][plan]["criteria"] if each["id"] == criterion)
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
+def make_project(folder: Path) -> Project:
     """A repository with one plan that comes out GO."""
-    made = Project(tmp_path)
-    shutil.copyfile(ROOT / "conftest.py", tmp_path / "conftest.py")
+    made = Project(folder)
+    shutil.copyfile(ROOT / "conftest.py", folder / "conftest.py")
     made.write("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["verifications"]\n')
-    shutil.copytree(ROOT / "verifications", tmp_path / "verifications", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "verifications", folder / "verifications", ignore=shutil.ignore_patterns("__pycache__"))
     made.write("verifications/test_own.py", OWN_CHECK)
     made.write("fixtures/backup.sql", BACKUP)
     made.plan()
