@@ -21,8 +21,10 @@ from pytest_cutover.target import Target
 
 PREFIX = "pytest_cutover_"
 _MARK = "made by pytest-cutover; it drops this when its run ends"
-# Any number will do that nobody else uses; it stands for "a rehearsal is using this server".
+# Any numbers will do that nobody else uses. They stand for "a rehearsal is using this server", and for "one is making
+# roles", which belong to the whole server.
 _LOCK = 7_236_150_914_423
+_ROLES_LOCK = 7_236_150_914_424
 _CONNECT_TIMEOUT_S = 10
 
 
@@ -91,17 +93,24 @@ class GivenServer(Server):
 
     @contextmanager
     def noting_roles(self) -> Iterator[None]:
-        """Roles that appear inside are marked as ours, and so dropped when the last run on this server ends."""
-        before = self._roles()
+        """Roles that appear inside are marked as ours, and so dropped when the last run on this server ends.
+
+        One run at a time is inside, so that no other one takes a role that is not marked yet for somebody else's.
+        """
+        self._guard.execute("SELECT pg_advisory_lock(%s)", (_ROLES_LOCK,))
         try:
-            yield
+            before = self._roles()
+            try:
+                yield
+            finally:
+                for role in self._roles() - before:
+                    self._mark("ROLE", role)
         finally:
-            for role in self._roles() - before:
-                self._mark("ROLE", role)
+            self._guard.execute("SELECT pg_advisory_unlock(%s)", (_ROLES_LOCK,))
 
     def login(self, target: Target, role: str) -> Target:
         """As on any server, for a role that a run made; another one's password is not ours to change."""
-        with self.maintenance.connect() as connection:
+        with self.noting_roles(), self.maintenance.connect() as connection:
             found = connection.execute(
                 "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (role,)
             ).fetchone()
