@@ -10,13 +10,23 @@ from pathlib import Path
 from pytest_cutover import __version__
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import CutoverError, PlanError
-from pytest_cutover.plan.load import backup_path, find_plan_folders, load_plans
+from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, load_plans, nearest
+from pytest_cutover.plan.model import Plan
+from pytest_cutover.plan.targets import live_addresses, resolve
+from pytest_cutover.sandbox import AUTO, Sandboxes
 
 _DESCRIPTION = """\
 Rehearse a database migration on a restored backup, prove every success criterion, and get a go/no-go.
 
   cutover init     make this folder a rehearsal, with a small plan that comes out GO
   pytest           rehearse every plan
+"""
+
+_BACKUP = """\
+Takes a backup with pg_dump in a read-only session, counts the rows of every table in the same snapshot, restores the
+backup in a sandbox, and compares the counts. What was proved is written beside it, to FILE.json; a rehearsal on that
+file checks it. Nothing is overwritten. The password is best left to the environment (PGPASSWORD, .pgpass) or to a
+variable that the plan's [targets] name.
 """
 
 
@@ -57,6 +67,25 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="read every plan and list every mistake, without running anything")
     check.add_argument("--plans", default="migrations", type=Path, metavar="DIR", help="the folder of plans")
     check.set_defaults(run=_check)
+
+    backup = commands.add_parser(
+        "backup",
+        help="take a backup of a live database, read-only, and prove that it restores",
+        description=_BACKUP, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    backup.add_argument("file", type=Path, help="the file to write; .sql, .sql.gz, .tar, else pg_dump's custom format")
+    backup.add_argument(
+        "--db-url", required=True, metavar="URL|NAME", help="the database: a URL, or a name of the plan's [targets]"
+    )
+    backup.add_argument("--plan", metavar="NAME", help="the plan whose [targets] NAME is one of")
+    backup.add_argument("--plans", default="migrations", type=Path, metavar="DIR", help="the folder of plans")
+    backup.add_argument(
+        "--schema", action="append", default=[], metavar="NAME", help="only this schema (may be given more than once)"
+    )
+    backup.add_argument(
+        "--sandbox", default=AUTO, metavar="auto|embedded|docker|URL", help="where it is restored to prove it"
+    )
+    backup.set_defaults(run=_backup)
 
     kinds = commands.add_parser("kinds", help="the criterion kinds: what each proves, its keys, an example")
     kinds.add_argument("kind", nargs="?", help="only this kind")
@@ -112,6 +141,45 @@ def _check(given: argparse.Namespace) -> int:
     return 2 if problems else 0
 
 
+def _backup(given: argparse.Namespace) -> int:
+    from pytest_cutover.backup.take import take_backup
+
+    targets: dict[str, str] = {}
+    if given.plan is not None:
+        targets = _plan_named(given.plans, given.plan).file.targets
+    target = resolve(given.db_url, targets, given.plan)
+    live = live_addresses([folder / PLAN_FILE for folder in find_plan_folders(given.plans)])
+    sandboxes = Sandboxes(given.sandbox, live | {"--db-url": target.url})
+    shown = sys.stderr.isatty()
+
+    def progress(text: str) -> None:
+        if shown:
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    try:
+        metadata = take_backup(target, given.file, sandboxes, given.schema, progress)
+    finally:
+        sandboxes.close()
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    rows = sum(metadata.tables.values())
+    print(
+        f"{given.file}: {metadata.bytes:,} bytes, {len(metadata.tables)} tables, {rows:,} rows as of {metadata.taken}"
+    )
+    print(f"restored on the {metadata.verified_on}: every table holds the same number of rows")
+    print(f"sha256 = {metadata.sha256}")
+    return 0
+
+
+def _plan_named(plans: Path, name: str) -> Plan:
+    folders = {folder.name: folder for folder in find_plan_folders(plans)}
+    if name not in folders:
+        known = ", ".join(folders) or f"none in {plans}"
+        raise CutoverError(f"--plan {name}: there is no such plan. Plans: {known}.{nearest(name, list(folders))}")
+    own = _own_kinds(plans.resolve().parent / "verifications")
+    return load_plans([folders[name].resolve()], plans.resolve().parent, KINDS, own)[0]
+
+
 def _own_kinds(verifications: Path) -> list[str]:
     from pytest_cutover.plugin.claims import marked_kinds
 
@@ -120,7 +188,6 @@ def _own_kinds(verifications: Path) -> list[str]:
 
 def _kinds(given: argparse.Namespace) -> int:
     from pytest_cutover.criteria.reference import render_kind, render_list, render_reference
-    from pytest_cutover.plan.load import nearest
 
     if given.kind is not None and given.kind not in KINDS:
         raise CutoverError(

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
+from pytest_cutover.backup.metadata import check_metadata, check_rows, read_metadata
 from pytest_cutover.backup.restore import check_expectations, restore
 from pytest_cutover.database import Database
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
@@ -139,6 +140,8 @@ class Rehearsal:
                 plan = self.plan.file
                 self._say("restore", "reading the backup")
                 facts = inspect_backup(self._backup_path)
+                metadata = read_metadata(self._backup_path)
+                check_metadata(metadata, self._backup_path, facts.sha256)
                 if plan.backup.sha256 is not None and facts.sha256 != plan.backup.sha256:
                     raise BackupError(
                         f"The backup {facts.path} is not the one that the plan names.\n"
@@ -155,7 +158,8 @@ class Rehearsal:
                 before = self._clone(self._template, "before")
                 counts = _count_rows(before)
                 check_expectations(plan.backup.expect, len(counts), before.count, facts.path)
-                taken = plan.backup.taken or facts.taken
+                check_rows(metadata, facts.path, counts)
+                taken = plan.backup.taken or (metadata.taken if metadata else facts.taken)
                 age = datetime.now(timezone.utc) - taken if taken else None
                 self.backup = BackupState(facts, taken, age, len(counts), sum(counts.values()), warnings)
                 self.databases["before"] = before

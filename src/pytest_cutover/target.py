@@ -18,6 +18,11 @@ _OWN_FIELDS = ("host", "port", "dbname", "user", "password")
 _DISPOSABLE = {"sslmode": "disable", "passfile": "/dev/null"}
 """A disposable server has no TLS, and no file of passwords knows it."""
 
+_PINNED = {
+    "TimeZone": "UTC", "DateStyle": "ISO,YMD", "IntervalStyle": "postgres", "bytea_output": "hex",
+    "extra_float_digits": "1",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Target:
@@ -108,23 +113,23 @@ class Target:
         pinned: bool = True,
         name: str = "pytest-cutover",
         timeout_s: int = 30,
+        settings: Mapping[str, str] | None = None,
     ) -> psycopg.Connection:
         """A new connection; `pinned` fixes the session settings on which the text of values depends.
+
+        `settings` hold from the session's first statement on; their values have no blanks.
 
         Raises:
             psycopg.OperationalError: the server cannot be reached.
         """
-        settings = self.parameters.get("options", "")
-        if pinned:
-            settings += (
-                " -c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c bytea_output=hex"
-                " -c extra_float_digits=1"
-            )
+        given = dict(_PINNED) if pinned else {}
         if read_only:
-            settings += " -c default_transaction_read_only=on"
+            given["default_transaction_read_only"] = "on"
+        options = [self.parameters.get("options", "")]
+        options += [f"-c {name}={value}" for name, value in (given | dict(settings or {})).items()]
         wanted: dict[str, Any] = {
             **self.parameters, "host": self.host, "port": self.port, "dbname": self.database, "user": self.user,
-            "password": self.password or None, "options": settings.strip(), "application_name": name,
+            "password": self.password or None, "options": " ".join(options).strip(), "application_name": name,
             "client_encoding": "UTF8", "connect_timeout": timeout_s,
         }  # fmt: skip
         return psycopg.connect(make_conninfo(**wanted), autocommit=autocommit)

@@ -24,7 +24,21 @@ PLAN = "vatsim_cid"
 _SCALE = "0.05"
 _WRONG = "DELETE FROM flight_sector_occupancy WHERE id % 1000 = 7;\n"
 # What differs between servers and runs without saying anything of the plan.
-_ASIDE = {"seconds", "target", "handled", "notes", "started", "ended", "run_id", "age", "began", "at", "offset", "image", "digest"}
+_ASIDE = {
+    "seconds",
+    "target",
+    "handled",
+    "notes",
+    "started",
+    "ended",
+    "run_id",
+    "age",
+    "began",
+    "at",
+    "offset",
+    "image",
+    "digest",
+}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_cutover.errors import PlanError
+from pytest_cutover.errors import PlanError, TargetError
+from pytest_cutover.target import Target
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,3 +45,20 @@ def live_addresses(plan_files: list[Path]) -> dict[str, str]:
             if expanded:
                 found[f"{path.parent.name}: [targets] {name}"] = expanded
     return found
+
+
+def resolve(address: str, targets: Mapping[str, str], plan: str | None) -> Target:
+    """The database that `--db-url` means: a URL, or the name of one of the plan's targets.
+
+    Raises:
+        TargetError: there is no such target, its variable is not set, or it is no address.
+    """
+    if "://" in address or "=" in address:
+        return Target.parse(address)
+    if address not in targets:
+        known = f"the targets of {plan} are: {', '.join(targets) or 'none'}" if plan else "a name needs --plan NAME"
+        raise TargetError(f"--db-url {address}: this is no URL, and {known}")
+    expanded = expand(targets[address])
+    if expanded is None:
+        raise TargetError(f"--db-url {address}: {plan} reads it from {targets[address]}, which is not set")
+    return Target.parse(expanded)
