@@ -157,7 +157,7 @@ class Rehearsal:
                 self._check_extensions()
                 before = self._clone(self._template, "before")
                 counts = _count_rows(before)
-                check_expectations(plan.backup.expect, len(counts), before.count, facts.path)
+                check_expectations(plan.backup.expect, counts, before.count, facts.path)
                 check_rows(metadata, facts.path, counts)
                 taken = plan.backup.taken or (metadata.taken if metadata else facts.taken)
                 age = datetime.now(timezone.utc) - taken if taken else None

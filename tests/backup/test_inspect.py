@@ -114,8 +114,8 @@ _BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a shell command": (lambda text: text.replace(b"CREATE TABLE", b"\\! id\nCREATE TABLE", 1), "psql command"),
     "no dump at all": (lambda text: b"CREATE TABLE t (id int);\n", "is not a pg_dump backup"),
     "a whole cluster": (lambda text: b"--\n-- PostgreSQL database cluster dump\n--\n" + text, "whole cluster"),
-    "cut gzip": (lambda text: gzip.compress(text)[:-20], "damaged or cut gzip"),
-    "edited gzip": (lambda text: gzip.compress(text)[:-8] + b"\0" * 8, "damaged or cut gzip"),
+    "cut gzip": (lambda text: gzip.compress(text)[:-20], "damaged or cut compressed file"),
+    "edited gzip": (lambda text: gzip.compress(text)[:-8] + b"\0" * 8, "damaged or cut compressed file"),
 }
 
 

@@ -28,10 +28,14 @@ class ArchiveHeader:
     dump_version: str
 
     @property
-    def at_least(self) -> int:
-        """The oldest major version that can read the archive and take its content."""
-        server = int(self.server_version.split(".")[0]) if self.server_version[:1].isdigit() else 0
-        return max(server, _READABLE_SINCE.get(self.archive_version[1], 0))
+    def server_major(self) -> int | None:
+        """The major version of the server it was taken from, None where the header does not say."""
+        return int(self.server_version.split(".")[0]) if self.server_version[:1].isdigit() else None
+
+    @property
+    def reader_major(self) -> int:
+        """The oldest major version whose pg_restore reads the archive."""
+        return _READABLE_SINCE[self.archive_version[1]]
 
 
 class _Reader:

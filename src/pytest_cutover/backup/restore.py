@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from pytest_cutover.backup.inspect import BackupFacts, open_plain
+from pytest_cutover.backup.inspect import BackupFacts
+from pytest_cutover.backup.meter import Meter, Progress
+from pytest_cutover.backup.plain import CHUNK_BYTES, count_copies, open_plain
 from pytest_cutover.errors import BackupError
 from pytest_cutover.plan.model import Expect
 from pytest_cutover.sandbox import extensions
+from pytest_cutover.sandbox.binaries import client_programs, find_binaries
 from pytest_cutover.sandbox.server import Server
 from pytest_cutover.target import Target
 
-Progress = Callable[[str], None]
-"""Called with a short text while work goes on."""
-
-_CHUNK_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
 _PARALLEL_FROM_BYTES = 32 << 20
+# The first minor versions of psql that know \\restrict.
+_RESTRICT_SINCE = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 _MAX_ROLES = 50
 # Settings that pg_dump writes at the top of a dump, and the first major version that knows them.
 _SETTINGS_SINCE = {b"transaction_timeout": 17}
@@ -34,16 +39,6 @@ _IMAGES = {
     "supabase_vault": "supabase/postgres", "pg_graphql": "supabase/postgres", "pgsodium": "supabase/postgres",
     "pg_cron": "supabase/postgres", "pg_net": "supabase/postgres",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Restored:
-    """A restored backup: the file's facts, the number of tables and rows, what was handled on the way."""
-
-    facts: BackupFacts
-    tables: int
-    rows: int
-    warnings: tuple[str, ...] = field(default=())
 
 
 def restore(
@@ -65,7 +60,8 @@ def restore(
         try:
             with server.noting_roles():
                 for path in prelude:
-                    _run_psql(server, target, path, f"the prelude {path.name}")
+                    with path.open("rb") as stream:
+                        _run_psql(server, server.programs, target, stream, f"the prelude {path.name}")
             if facts.creates_public:
                 with target.connect() as connection:
                     connection.execute("DROP SCHEMA public")
@@ -90,31 +86,125 @@ class _MissingRoleError(Exception):
 
 
 def _load(facts: BackupFacts, server: Server, target: Target, progress: Progress) -> tuple[tuple[str, ...], list[str]]:
+    """Restores what the file holds; returns the warnings, and what was left out on the way."""
+    what = f"the backup {facts.path}"
     if not facts.is_archive:
-        return _run_psql(server, target, facts.path, f"the backup {facts.path}", facts=facts, progress=progress)
-    argv = [str(server.programs / "pg_restore"), "--exit-on-error", "--no-password", "--dbname", target.database]
+        with open_plain(facts.path) as stream:
+            return _run_psql(server, _psql_for(facts, server), target, stream, what, facts, progress)
+    programs, major = server.programs, _major(server.programs)
+    if (facts.reader or 0) > major:
+        newer = client_programs(server.facts.major, facts.reader or 0)
+        programs, major = newer.folder, newer.major
+    if facts.format == "directory":
+        _check_members(facts, programs, progress)
+    if any(server.facts.major < since <= major for since in _SETTINGS_SINCE.values()):
+        return _restore_through_psql(facts, server, programs, target, what, progress)
+    argv = [str(programs / "pg_restore"), "--exit-on-error", "--no-password", "--dbname", target.database]
     if facts.format != "tar" and facts.bytes >= _PARALLEL_FROM_BYTES:
         argv += ["--jobs", str(min(os.cpu_count() or 1, 4))]
-    progress(f"restoring {_size(facts.bytes)}")
-    done = subprocess.run(
+    process = subprocess.Popen(
         [*argv, str(facts.path)], env=target.libpq_environment(os.environ), stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    return _judge(done.returncode, done.stderr.decode(errors="replace"), f"the backup {facts.path}", server), []
+    with Meter(progress, facts.bytes) as meter:
+        complaints = meter.wait_for(process, facts.path)
+    return _judge(process.returncode, complaints, what, server), []
+
+
+def _check_members(facts: BackupFacts, programs: Path, progress: Progress) -> None:
+    """Raises BackupError where a member in a compression that only pg_restore reads ends too early.
+
+    pg_restore takes the end of such a member for the end of the table's rows. In its text the rows then go on into the
+    next table's, so that fewer tables begin than the contents name.
+    """
+    if not any(member.suffix in (".lz4", ".zst") for member in facts.path.iterdir()):
+        return
+    listed = subprocess.run([programs / "pg_restore", "--list", facts.path], capture_output=True, check=False).stdout
+    expected = sum(b" TABLE DATA " in line for line in listed.splitlines() if not line.startswith(b";"))
+    progress("reading every member")
+    reading = subprocess.Popen(
+        [programs / "pg_restore", "--data-only", "--file=-", facts.path], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert reading.stdout is not None
+    with reading.stdout:
+        found, ended = count_copies(facts.path, reading.stdout)
+    # What pg_restore itself complains of comes up again in the restore.
+    if reading.wait() == 0 and (found != expected or not ended):
+        raise BackupError(
+            f"The backup {facts.path} is cut: its contents name {expected} tables with rows, and only "
+            f"{found if ended else found - 1} of them end as they should.\nTake or copy it again."
+        )
+
+
+def _restore_through_psql(
+    facts: BackupFacts, server: Server, programs: Path, target: Target, what: str, progress: Progress
+) -> tuple[tuple[str, ...], list[str]]:
+    """Restores an archive whose pg_restore sets what the older server does not know: as text, with that left out."""
+    reading = subprocess.Popen(
+        [programs / "pg_restore", "--file=-", facts.path], env=target.libpq_environment(os.environ),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert reading.stdout is not None and reading.stderr is not None
+    complaints: list[bytes] = []
+    reader = threading.Thread(target=_drain, args=(reading.stderr, complaints), daemon=True)
+    reader.start()
+    try:
+        return _run_psql(server, programs, target, reading.stdout, what, facts, progress)
+    finally:
+        reading.stdout.close()
+        status = reading.wait()
+        reader.join()
+        reading.stderr.close()
+        text = b"".join(complaints).decode(errors="replace")
+        # Where psql stopped first, it has told why, and pg_restore only met a closed pipe.
+        if sys.exc_info()[0] is None:
+            _judge(status, text, what, server)
+
+
+@lru_cache
+def _major(programs: Path) -> int:
+    """The major version of the client programs in the folder."""
+    return _psql_version(programs)[0]
+
+
+@lru_cache
+def _psql_version(programs: Path) -> tuple[int, int]:
+    answer = subprocess.run([programs / "psql", "--version"], capture_output=True, text=True, check=True).stdout
+    match = re.search(r"(\d+)(?:\.(\d+))?", answer)
+    return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
+
+
+def _psql_for(facts: BackupFacts, server: Server) -> Path:
+    """The folder of a psql that can read the dump."""
+    if not facts.restricted or _can_restrict(server.programs):
+        return server.programs
+    for binaries in find_binaries():
+        if binaries.major >= server.facts.major and _can_restrict(binaries.folder):
+            return binaries.folder
+    raise BackupError(
+        f"The backup {facts.path} holds \\\\restrict, which the psql in {server.programs} is too old for.\n"
+        "Update the PostgreSQL programs of this machine to their latest minor version."
+    )
+
+
+def _can_restrict(programs: Path) -> bool:
+    """True where psql knows \\restrict, after which it refuses every command of its own (CVE-2025-8714)."""
+    major, minor = _psql_version(programs)
+    return major > 17 or minor >= _RESTRICT_SINCE.get(major, 1000)
 
 
 def _run_psql(
     server: Server,
+    programs: Path,
     target: Target,
-    path: Path,
+    source: IO[bytes],
     what: str,
     facts: BackupFacts | None = None,
     progress: Progress | None = None,
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Feeds the file to psql; returns the server's warnings and what was left out on the way."""
-    argv = [
-        str(server.programs / "psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-",
-    ]  # fmt: skip
+    """Feeds the text to psql; returns the server's warnings and what was left out on the way."""
+    argv = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-"]
     process = subprocess.Popen(
         argv, env=target.libpq_environment(os.environ), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -125,14 +215,14 @@ def _run_psql(
     reader.start()
     notes: list[str] = []
     try:
-        _feed(process.stdin, path, server.facts.major, facts, progress, notes)
+        if facts is not None and not facts.is_archive and not facts.restricted and _can_restrict(programs):
+            process.stdin.write(b"\\restrict %s\n" % secrets.token_hex(16).encode())
+        _feed(process.stdin, source, server.facts.major, facts, progress, notes)
     except BrokenPipeError:
         pass  # psql stopped at an error, which it has told
     finally:
-        try:
+        with suppress(BrokenPipeError):
             process.stdin.close()
-        except BrokenPipeError:
-            pass
         process.wait()
         reader.join()
         process.stderr.close()
@@ -146,25 +236,30 @@ def _drain(stream: IO[bytes], into: list[bytes]) -> None:
 
 
 def _feed(
-    sink: IO[bytes], path: Path, major: int, facts: BackupFacts | None, progress: Progress | None, notes: list[str]
+    sink: IO[bytes],
+    source: IO[bytes],
+    major: int,
+    facts: BackupFacts | None,
+    progress: Progress | None,
+    notes: list[str],
 ) -> None:
-    fed = 0
-    with open_plain(path) as stream:
-        chunk = stream.read(_HEADER_BYTES)
-        if chunk.startswith(b"\xef\xbb\xbf"):
-            chunk = chunk[3:]
-        if facts is not None:
-            for name, since in _SETTINGS_SINCE.items():
-                if major < since:
-                    chunk, times = re.subn(rb"^SET %s = [^\n]*;$" % name, b"", chunk, count=1, flags=re.MULTILINE)
-                    if times:
-                        notes.append(f"left out SET {name.decode()}, which PostgreSQL {major} does not know")
+    """Passes the text on, without a byte order mark and the settings that the server does not know."""
+    chunk = source.read(_HEADER_BYTES)
+    if chunk.startswith(b"\xef\xbb\xbf"):
+        chunk = chunk[3:]
+    if facts is not None:
+        for name, since in _SETTINGS_SINCE.items():
+            if major < since:
+                chunk, times = re.subn(rb"^SET %s = [^\n]*;$" % name, b"", chunk, count=1, flags=re.MULTILINE)
+                if times:
+                    notes.append(f"left out SET {name.decode()}, which PostgreSQL {major} does not know")
+    # Of a compressed file the unpacked size is not known before its end.
+    total = facts.bytes if facts is not None and facts.format == "plain" else None
+    with Meter(progress or (lambda text: None), total) as meter:
         while chunk:
             sink.write(chunk)
-            fed += len(chunk)
-            if progress is not None:
-                progress(f"restoring {_size(fed)}")
-            chunk = stream.read(_CHUNK_BYTES)
+            meter.add(len(chunk))
+            chunk = source.read(CHUNK_BYTES)
 
 
 def _judge(status: int, complaints: str, what: str, server: Server) -> tuple[str, ...]:
@@ -187,6 +282,10 @@ def _judge(status: int, complaints: str, what: str, server: Server) -> tuple[str
         raise server.failure(f"ended while restoring {what}", BackupError(text))
     extension = _MISSING_EXTENSION.search(complaints)
     remedy = "Look at the first error; a backup is only accepted if all of it arrives."
+    if re.search(r'relation "[^"]+" does not exist', complaints):
+        remedy = "Was it taken with --data-only, or of some tables alone? Take it of the whole database."
+    if "encoding" in complaints:
+        remedy = "Was the file recoded on its way? Take it again with `pg_dump --file=NAME`, and copy it as binary."
     if extension:
         image = _IMAGES.get(extension[1])
         where = f"the image {image} has it" if image else "install it on the server that the rehearsal uses"
@@ -198,29 +297,28 @@ def _without_values(lines: list[str]) -> list[str]:
     return [re.sub(r'((?:invalid input|out of range|violates)[^:]*): ".*', r"\1: …", line) for line in lines]
 
 
-def check_expectations(expect: Expect, tables: int, count: Callable[[str], int], path: Path) -> None:
-    """Raises BackupError where the restored database is not the one that the plan was written for."""
+def check_expectations(expect: Expect, counts: dict[str, int], count: Callable[[str], int], path: Path) -> None:
+    """Raises BackupError where the restored database is not the one that the plan was written for.
+
+    `counts` are the rows of each table by itself, `count` gives those of a table with its partitions.
+    """
     wrong = []
-    if expect.tables is not None and tables not in expect.tables:
-        wrong.append(f"tables: expected {expect.tables}, found {tables}")
+    if expect.tables is not None and len(counts) not in expect.tables:
+        wrong.append(f"tables: expected {expect.tables}, found {len(counts)}")
     for table, allowed in expect.rows.items():
         rows = count(table)
         if rows not in allowed:
             wrong.append(f"rows of {table}: expected {allowed}, found {rows:,}")
-    if tables == 0:
+    if not counts:
         wrong.append("it has no table at all")
+    elif not any(counts.values()) and not any(0 in allowed for allowed in expect.rows.values()):
+        wrong.append(
+            f"it has {len(counts)} tables and not one row: was it taken with --schema-only? If this is meant, say so: "
+            f"expect = {{ rows = {{ {next(iter(counts))} = 0 }} }}"
+        )
     if wrong:
         raise BackupError(
             f"The backup {path} restored, but is not the database that the plan expects:\n    "
             + "\n    ".join(wrong)
             + "\nGive the right backup, or correct backup.expect in the plan."
         )
-
-
-def _size(number: int) -> str:
-    value = float(number)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError

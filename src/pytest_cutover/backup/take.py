@@ -102,7 +102,7 @@ def _run_pg_dump(
     target: Target, into: Path, path: Path, snapshot: str, major: int, schemas: Sequence[str], progress: Progress
 ) -> None:
     argv = [
-        str(client_programs(major) / "pg_dump"), "--no-password", f"--snapshot={snapshot}",
+        client_programs(major).program("pg_dump"), "--no-password", f"--snapshot={snapshot}",
         f"--lock-wait-timeout={LOCK_TIMEOUT_S}s", f"--format={_FORMATS.get(path.suffix, 'custom')}",
         *(f"--schema={_pattern(schema)}" for schema in schemas),
     ]  # fmt: skip

@@ -136,19 +136,21 @@ def choose_binaries(at_least: int | None, production: int | None) -> tuple[Binar
     return best, f"{best.origin}, {fit}"
 
 
-def client_programs(server_major: int) -> Path:
-    """The folder of client programs for a server that is not run from this machine's programs.
+def client_programs(server_major: int, reader: int = 0) -> Binaries:
+    """The client programs for a server of this major version, able to read what a pg_restore `reader` can.
 
-    Best are those of its own major version, then the nearest newer ones.
+    Best are those of the server's own version, then the nearest newer ones.
 
     Raises:
         SandboxError: there are no programs here, or only older ones: a pg_dump refuses a newer server.
     """
-    usable = [binaries for binaries in find_binaries() if binaries.major >= server_major]
+    wanted = max(server_major, reader)
+    usable = [binaries for binaries in find_binaries() if binaries.major >= wanted]
     if not usable:
         raise SandboxError(
-            f"No PostgreSQL client programs (psql, pg_restore, pg_dump) of version {server_major} or newer were found "
-            f"here, and the server is of version {server_major}.\n"
-            f"Install them, or set {BIN_VARIABLE} to the folder of a PostgreSQL {server_major} or newer."
+            f"No PostgreSQL client programs (psql, pg_restore, pg_dump) of version {wanted} or newer were found here: "
+            f"the server is of version {server_major}"
+            + (f", and only pg_restore {reader} or newer reads the backup.\n" if reader > server_major else ".\n")
+            + f"Install them, or set {BIN_VARIABLE} to the folder of a PostgreSQL {wanted} or newer."
         )
-    return min(usable, key=lambda binaries: binaries.major).folder
+    return min(usable, key=lambda binaries: binaries.major)

@@ -171,7 +171,7 @@ class ContainerServer(Server):
             maintenance, version = _wait_until_ready(container, image)
             _add_stand_ins(container, maintenance)
             facts = ServerFacts("container", version, why, image, digest)
-            return cls(facts, maintenance, client_programs(facts.major), container, keeping)
+            return cls(facts, maintenance, client_programs(facts.major).folder, container, keeping)
         except BaseException:
             _end(keeping)
             raise

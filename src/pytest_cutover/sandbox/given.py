@@ -35,7 +35,7 @@ class GivenServer(Server):
     """
 
     def __init__(self, facts: ServerFacts, maintenance: Target, run: str, guard: psycopg.Connection) -> None:
-        super().__init__(facts, maintenance, client_programs(facts.major))
+        super().__init__(facts, maintenance, client_programs(facts.major).folder)
         self.prefix = f"{PREFIX}{run}_"
         self._guard = guard
 
