@@ -15,6 +15,7 @@ import psycopg
 from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
 from pytest_cutover.backup.metadata import check_metadata, check_rows, read_metadata
 from pytest_cutover.backup.restore import check_expectations, restore
+from pytest_cutover.backup.source import FetchedBackup, fetch_backup
 from pytest_cutover.database import Database
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
 from pytest_cutover.ledger import Ledger, read_ledger
@@ -119,6 +120,7 @@ class Rehearsal:
         self.rollbacks: dict[str, RollbackRun] = {}
         self.changed = 0
         self._backup_path = backup or backup_path(plan)
+        self._fetched: FetchedBackup | None = None
         self._restores = restores
         self._progress = progress or (lambda stage, text: None)
         self.databases: dict[str, Database] = {}
@@ -133,11 +135,14 @@ class Rehearsal:
         """The accepted and restored backup."""
         if self.backup is None:
             with self._stage("restore"):
-                if self._backup_path is None:
-                    raise BackupError(
-                        "This version takes a backup from a file only: give backup.path or --backup PATH."
-                    )
                 plan = self.plan.file
+                if self._backup_path is None and plan.backup.command is not None:
+                    self._fetched = fetch_backup(
+                        plan.backup.command, self.plan.folder, plan.backup.timeout, plan.backup.max_bytes,
+                        lambda text: self._say("restore", text),
+                    )  # fmt: skip
+                    self._backup_path = self._fetched.path
+                assert self._backup_path is not None
                 self._say("restore", "reading the backup")
                 facts = inspect_backup(self._backup_path)
                 metadata = read_metadata(self._backup_path)
@@ -243,7 +248,8 @@ class Rehearsal:
         return done
 
     def close(self) -> None:
-        """Drops every database of the rehearsal; what is known of it stays."""
+        """Drops every database of the rehearsal, and a backup that was fetched for it; what is known of it stays."""
+        self.forget_backup()
         fresh = [done.database for done in self.rollbacks.values() if done.database is not None]
         for database in [*self.databases.values(), *fresh]:
             database.close()
@@ -251,6 +257,11 @@ class Rehearsal:
         with suppress(SandboxError):
             while self._made and self.server is not None:
                 self.server.drop(self._made.pop())
+
+    def forget_backup(self) -> None:
+        """Removes the file of a backup that was fetched."""
+        if self._fetched is not None:
+            self._fetched.close()
 
     # How a stage runs.
 

@@ -228,7 +228,7 @@ def test_a_bad_plan_is_a_usage_error_that_removes_the_old_result(project: Projec
     ("arguments", "told"),
     [
         (("--plan", "frist"), 'Did you mean "first"?'),
-        (("--sandbox", "podman"), "allowed: auto, embedded"),
+        (("--sandbox", "podman"), "allowed are auto, embedded, docker"),
         (("--plna", "x"), "unrecognized arguments"),
     ],
 )

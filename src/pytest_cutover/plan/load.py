@@ -203,8 +203,6 @@ class _Reader:
         """What the format knows and this version cannot rehearse is refused here, not in the middle of a run."""
         if file.engine != "postgresql":
             self.problem("engine", f'found "{file.engine}": this version rehearses "postgresql" only')
-        if file.backup.command is not None:
-            self.problem("backup.command", "this version reads a backup from `path` only")
         steps = [("migrate", file.migrate.steps)]
         steps += [(f'rollback "{rollback.name}"', rollback.steps) for rollback in file.rollback]
         for place, listed in steps:

@@ -65,6 +65,8 @@ class Run:
 
     def close(self) -> None:
         """Ends every server, or drops what was made on one that was given."""
+        for rehearsal in self.rehearsals.values():
+            rehearsal.forget_backup()
         self.sandboxes.close()
 
 
