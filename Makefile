@@ -29,7 +29,7 @@ rehearse: $(STAMP)
 	@$(BIN)/python -m pytest
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 lint: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[dev]'

@@ -14,7 +14,8 @@ from pytest_cutover.target import Target
 from tests.project import Project, make_project
 
 # No run in these tests is to find a Docker engine unless it says so: see tests/sandbox/conftest.py.
-DOCKER_HOST = os.environ.get("DOCKER_HOST")
+# Workers of pytest-xdist inherit what the process that started them has already set.
+DOCKER_HOST = os.environ.setdefault("CUTOVER_TESTS_DOCKER_HOST", os.environ.get("DOCKER_HOST", "")) or None
 os.environ["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
 
 pytest_plugins = ["pytester"]

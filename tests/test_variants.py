@@ -28,9 +28,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# One worker makes the results that all of these tests read.
-pytestmark = pytest.mark.xdist_group("variants")
-
 ROOT = Path(__file__).parents[1]
 VARIANTS = ROOT / "tests" / "variants"
 SCALE = "0.1"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,10 @@ BUILD = Path(__file__).parent / "images" / "build"
 
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """The engine of this machine, which this test may find."""
+    """The engine of this machine, which this test has to itself and may find."""
+    # It is one, and what a test counts there must not be another's.
+    lock = os.open(Path(tempfile.gettempdir()) / "cutover-tests-docker.lock", os.O_RDONLY | os.O_CREAT, 0o644)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     if DOCKER_HOST is None:
         monkeypatch.delenv("DOCKER_HOST")
     else:
@@ -28,9 +33,11 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     try:
         engine = Engine.find()
     except SandboxError as error:
+        os.close(lock)
         pytest.skip(f"needs a Docker engine: {str(error).splitlines()[0]}")
     yield engine
     engine.client.close()
+    os.close(lock)
 
 
 @pytest.fixture

@@ -23,9 +23,6 @@ from pytest_cutover.sandbox.container import LABEL_RUN, ContainerServer, Engine
 from pytest_cutover.target import Target
 from tests.project import PLAN, Project
 
-# One worker: the engine is one, and what is counted here must not be another test's.
-pytestmark = pytest.mark.xdist_group("docker")
-
 _HOLD = """
 import sys, time
 from pytest_cutover.sandbox import Sandboxes

@@ -17,8 +17,6 @@ import pytest
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.sandbox.binaries import find_binaries
 
-pytestmark = pytest.mark.xdist_group("docker")
-
 ROOT = Path(__file__).parents[2]
 PLAN = "vatsim_cid"
 _SCALE = "0.05"

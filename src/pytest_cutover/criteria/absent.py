@@ -26,7 +26,7 @@ class Absent(DatabaseKind):
     EXAMPLE: ClassVar[Example] = Example(
         criterion='names = ["index:by_callsign"]',
         before="CREATE TABLE flights (id int PRIMARY KEY, callsign text, cid int);\n"
-        "CREATE INDEX by_callsign ON flights (callsign);",
+        "CREATE INDEX by_callsign ON flights (callsign);\nINSERT INTO flights VALUES (1, 'DLH400', 1);",
         passing="DROP INDEX by_callsign;\nCREATE INDEX by_callsign_cid ON flights (callsign, cid);",
         failing="DROP INDEX IF EXISTS by_calsign;\nCREATE INDEX by_callsign_cid ON flights (callsign, cid);",
         message="index:by_callsign is still there",

@@ -30,7 +30,8 @@ class IndexIs(DatabaseKind):
     CANNOT: ClassVar[str] = "Whether the planner uses it is for `uses_index`."
     EXAMPLE: ClassVar[Example] = Example(
         criterion='name = "by_callsign_cid"\ndefinition = "CREATE INDEX ON flights (callsign, cid)"',
-        before="CREATE TABLE flights (id int PRIMARY KEY, callsign text, cid int);",
+        before="CREATE TABLE flights (id int PRIMARY KEY, callsign text, cid int);\n"
+        "INSERT INTO flights VALUES (1, 'DLH400', 1);",
         passing="CREATE INDEX IF NOT EXISTS by_callsign_cid ON flights (callsign, cid);",
         failing="CREATE INDEX IF NOT EXISTS by_callsign_cid ON flights (cid, callsign);",
         message="index by_callsign_cid is CREATE INDEX by_callsign_cid ON public.flights USING btree (cid, callsign)",

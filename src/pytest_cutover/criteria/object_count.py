@@ -31,7 +31,8 @@ class ObjectCount(DatabaseKind):
     )
     EXAMPLE: ClassVar[Example] = Example(
         criterion='object = "foreign_keys"\nbefore = 1\nafter = 1',
-        before="CREATE TABLE lots (id int PRIMARY KEY);\nCREATE TABLE spaces (id int PRIMARY KEY, lot int REFERENCES lots);",
+        before="CREATE TABLE lots (id int PRIMARY KEY);\nCREATE TABLE spaces (id int PRIMARY KEY, lot int REFERENCES lots);\n"
+        "INSERT INTO lots VALUES (1);",
         passing="ALTER TABLE lots ALTER COLUMN id TYPE bigint;\nALTER TABLE spaces ALTER COLUMN lot TYPE bigint;",
         failing="ALTER TABLE spaces DROP CONSTRAINT spaces_lot_fkey;\nALTER TABLE lots ALTER COLUMN id TYPE bigint;",
         message="0 foreign keys after the migration, expected 1; gone: spaces.spaces_lot_fkey",

@@ -29,7 +29,8 @@ class Objects(DatabaseKind):
     )
     EXAMPLE: ClassVar[Example] = Example(
         criterion='object = "tables"\nexactly = ["bookings", "lots"]',
-        before="CREATE TABLE bookings (id int PRIMARY KEY);\nCREATE TABLE lots (id int PRIMARY KEY);",
+        before="CREATE TABLE bookings (id int PRIMARY KEY);\nCREATE TABLE lots (id int PRIMARY KEY);\n"
+        "INSERT INTO lots VALUES (1);",
         passing="ALTER TABLE bookings ADD COLUMN lot int;",
         failing="CREATE TABLE bookings_copy AS SELECT * FROM bookings;\nALTER TABLE bookings ADD COLUMN lot int;",
         message="1 extra: bookings_copy",

@@ -25,7 +25,8 @@ class Present(DatabaseKind):
     CANNOT: ClassVar[str] = "The name says nothing of the definition: `column`, `constraint` and `index` do."
     EXAMPLE: ClassVar[Example] = Example(
         criterion='names = ["index:by_callsign"]',
-        before="CREATE TABLE flights (id int PRIMARY KEY, callsign varchar(10));\nCREATE INDEX by_callsign ON flights (callsign);",
+        before="CREATE TABLE flights (id int PRIMARY KEY, callsign varchar(10));\nCREATE INDEX by_callsign ON flights (callsign);\n"
+        "INSERT INTO flights VALUES (1, 'DLH400');",
         passing="ALTER TABLE flights ALTER COLUMN callsign TYPE text;",
         failing="DROP INDEX by_callsign;\nALTER TABLE flights ALTER COLUMN callsign TYPE text;\n"
         "CREATE INDEX by_calsign ON flights (callsign);",

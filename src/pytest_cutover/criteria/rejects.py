@@ -36,9 +36,10 @@ class Rejects(DatabaseKind):
     )
     EXAMPLE: ClassVar[Example] = Example(
         criterion='sql = "INSERT INTO flights (callsign, cid) VALUES (\'AB1\', 0)"\nsqlstate = "23514"',
-        before="CREATE TABLE flights (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, callsign text NOT NULL);",
-        passing="ALTER TABLE flights ADD COLUMN cid int NOT NULL CHECK (cid > 0);",
-        failing="ALTER TABLE flights ADD COLUMN cid int NOT NULL CHECK (cid >= 0);",
+        before="CREATE TABLE flights (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, callsign text NOT NULL);\n"
+        "INSERT INTO flights (callsign) VALUES ('DLH400');",
+        passing="ALTER TABLE flights ADD COLUMN cid int NOT NULL DEFAULT 1 CHECK (cid > 0);",
+        failing="ALTER TABLE flights ADD COLUMN cid int NOT NULL DEFAULT 1 CHECK (cid >= 0);",
         message="the statement is accepted, touching 1 row",
         plan='changes.added = ["column:flights.cid", "constraint:flights.flights_cid_check"]',
     )

@@ -35,6 +35,7 @@ LABEL_RUN = "pytest-cutover.run"
 LABEL_HOST = "pytest-cutover.host"
 LABEL_DIRECTORY = "pytest-cutover.directory"
 
+_DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 _PORT = 5432
 _ANSWER_TIMEOUT_S = 5
 _START_TIMEOUT_S = 180.0
@@ -73,9 +74,10 @@ class Engine:
             SandboxError: none answers, with the reason.
         """
         from docker.errors import DockerException
-        from testcontainers.core.docker_client import DockerClient
+        from testcontainers.core.docker_client import DockerClient, get_docker_host
 
         try:
+            _reach(get_docker_host() or _DEFAULT_SOCKET)
             # This client is for asking: work that takes long has another one.
             client = DockerClient(timeout=_ANSWER_TIMEOUT_S).client
             version = str(client.version()["Version"])
@@ -128,6 +130,23 @@ class Engine:
             client.close()
 
 
+def _reach(address: str) -> None:
+    """Knocks at the engine's local socket: where nobody listens, Docker's own client leaves its socket open.
+
+    Raises:
+        OSError: nobody listens.
+    """
+    if not address.startswith("unix://"):
+        return
+    path = "/" + address.removeprefix("unix://").lstrip("/")
+    with socket.socket(socket.AF_UNIX) as knocking:
+        knocking.settimeout(_ANSWER_TIMEOUT_S)
+        try:
+            knocking.connect(path)
+        except OSError as error:
+            raise OSError(f"{path}: {error.strerror or error}") from error
+
+
 class ContainerServer(Server):
     """A PostgreSQL container that listens on loopback alone and has a password of its own."""
 
@@ -158,10 +177,12 @@ class ContainerServer(Server):
         sweep_containers(engine)
         directory, lock = make_directory(base)
         run = uuid.uuid4().hex
-        keeping = _start_reaper(run, directory, lock)
-        try:
+        with contextlib.ExitStack() as ending:
+            keeping = _start_reaper(run, directory, lock)
+            ending.callback(_end, keeping)
             progress(f"starting {image}")
             container = _container(engine, image, run, directory)
+            ending.callback(_close, container)
             try:
                 container.start()
             except (DockerException, OSError) as error:
@@ -171,10 +192,9 @@ class ContainerServer(Server):
             maintenance, version = _wait_until_ready(container, image)
             _add_stand_ins(container, maintenance)
             facts = ServerFacts("container", version, why, image, digest)
-            return cls(facts, maintenance, client_programs(facts.major).folder, container, keeping)
-        except BaseException:
-            _end(keeping)
-            raise
+            programs = client_programs(facts.major).folder
+            ending.pop_all()
+            return cls(facts, maintenance, programs, container, keeping)
 
     def failure(self, what: str, error: BaseException) -> SandboxError:
         """The error with what the container's log says of its end."""
@@ -185,7 +205,7 @@ class ContainerServer(Server):
 
     def close(self) -> None:
         """Removes the container and its volumes."""
-        self._container.get_docker_client().client.close()
+        _close(self._container)
         _end(self._keeping)
 
 
@@ -264,6 +284,11 @@ def _end(keeping: subprocess.Popen[bytes]) -> None:
     keeping.wait()
 
 
+def _close(container: PostgresContainer) -> None:
+    """Closes our connections to the engine; the container itself is the reaper's."""
+    container.get_docker_client().client.close()
+
+
 def _container(engine: Engine, image: str, run: str, directory: Path) -> PostgresContainer:
     """The container, not started yet."""
     from testcontainers.community.postgres import PostgresContainer
@@ -337,11 +362,12 @@ def _wait_until_ready(container: PostgresContainer, image: str) -> tuple[Target,
     deadline = time.monotonic() + _START_TIMEOUT_S
     wrapped = container.get_wrapped_container()
     last = "it was not reached at all"
+    answered = False
     while time.monotonic() < deadline:
         wrapped.reload()
         if wrapped.status not in ("created", "running", "restarting"):
             raise SandboxError(f"The container of {image} ended while starting.{_explain(container, image)}")
-        for host, port in _addresses(container):
+        for rank, (host, port) in enumerate(_addresses(container)):
             target = Target(host, port, "postgres", container.username, container.password)
             try:
                 with target.connect(timeout_s=_ANSWER_TIMEOUT_S) as connection:
@@ -351,6 +377,9 @@ def _wait_until_ready(container: PostgresContainer, image: str) -> tuple[Target,
             except psycopg.Error as error:
                 last = _masked(str(error), container.password)
                 continue
+            if rank and not answered:
+                answered = True  # the better address was asked before the server was up: once more from the first
+                break
             if row is None or not row[1]:
                 raise SandboxError(f"The image {image} gives its user {container.username} no superuser's rights.")
             version = re.match(r"\d+(?:\.\d+)*", row[0])
