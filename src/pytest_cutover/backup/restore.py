@@ -18,7 +18,9 @@ from typing import IO
 from pytest_cutover.backup.inspect import BackupFacts
 from pytest_cutover.backup.meter import Meter, Progress
 from pytest_cutover.backup.plain import CHUNK_BYTES, count_copies, open_plain
+from pytest_cutover.backup.preludes import scripts_of
 from pytest_cutover.errors import BackupError
+from pytest_cutover.names import format_name
 from pytest_cutover.plan.model import Expect
 from pytest_cutover.sandbox import extensions
 from pytest_cutover.sandbox.binaries import client_programs, find_binaries
@@ -40,6 +42,25 @@ _IMAGES = {
     "pg_cron": "supabase/postgres", "pg_net": "supabase/postgres",
 }  # fmt: skip
 
+_TABLES = """
+    SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_')
+"""
+
+# A dump tells the privileges on public as they differ from initdb's, though it creates the schema without them.
+_GRANTING_USAGE = """
+    CREATE SCHEMA pytest_cutover_restore;
+    CREATE FUNCTION pytest_cutover_restore.grant_usage() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public') THEN
+                GRANT USAGE ON SCHEMA public TO PUBLIC;
+            END IF;
+        END
+    $$;
+    CREATE EVENT TRIGGER pytest_cutover_restore ON ddl_command_end WHEN TAG IN ('CREATE SCHEMA')
+        EXECUTE FUNCTION pytest_cutover_restore.grant_usage();
+"""
+
 
 def restore(
     facts: BackupFacts, server: Server, database: str, prelude: list[Path], owner: str | None, progress: Progress
@@ -52,6 +73,7 @@ def restore(
     """
     handled = list(facts.handled)
     roles = [*facts.roles, *([owner] if owner else [])]
+    schemas = _schemas(facts, _programs_for(facts, server))
     for _ in range(_MAX_ROLES):
         made = server.create_roles(roles)
         if made:
@@ -60,17 +82,28 @@ def restore(
         try:
             with server.noting_roles():
                 for path in prelude:
-                    with path.open("rb") as stream:
-                        _run_psql(server, server.programs, target, stream, f"the prelude {path.name}")
-            if facts.creates_public:
-                with target.connect() as connection:
+                    for script in scripts_of(path, schemas):
+                        with script.open("rb") as stream:
+                            _run_psql(server, server.programs, target, stream, f"the prelude {path.name}")
+            with target.connect() as connection:
+                prepared = frozenset(format_name(*row) for row in connection.execute(_TABLES).fetchall())
+                if "public" in schemas:
                     connection.execute("DROP SCHEMA public")
-                handled.append("dropped the empty schema public first, since the backup creates it")
+                    if connection.info.parameter_status("is_superuser") == "on":
+                        connection.execute(_GRANTING_USAGE)
+            if "public" in schemas:
+                handled.append(
+                    "made way for the schema public, which the backup creates, and kept the privileges that it has from the start"
+                )
             warnings, notes = _load(facts, server, target, progress)
             with target.connect() as connection:
+                if "public" in schemas:
+                    connection.execute(
+                        "SET client_min_messages = warning; DROP SCHEMA IF EXISTS pytest_cutover_restore CASCADE"
+                    )
                 stand_ins = extensions.used_in(connection)
             handled += [f"{name} is a stand-in in SQL: this server has no extension of that name" for name in stand_ins]
-            return target, replace(facts, handled=(*handled, *notes)), warnings
+            return target, replace(facts, prepared=prepared, handled=(*handled, *notes)), warnings
         except _MissingRoleError as missing:
             server.drop(database)
             roles = [missing.role]
@@ -78,6 +111,23 @@ def restore(
             server.drop(database)
             raise
     raise BackupError(f"The backup {facts.path} names more than {_MAX_ROLES} roles that do not exist.")
+
+
+def _schemas(facts: BackupFacts, programs: Path) -> frozenset[str]:
+    """The schemas that the backup creates. `programs` read it, where it is an archive."""
+    if not facts.is_archive:
+        return facts.schemas | ({"public"} if facts.creates_public else set())
+
+    def read(*options: str, listed: str = "") -> str:
+        argv: list[str | Path] = [programs / "pg_restore", *options, facts.path]
+        return subprocess.run(argv, input=listed, capture_output=True, text=True, check=False).stdout
+
+    # An entry alone says nothing: that of public may be there for its privileges, and create nothing.
+    entries = re.findall(r"^\d+; \d+ \d+ SCHEMA - .*", read("--list"), re.MULTILINE)
+    if not entries:
+        return frozenset()
+    text = read("--use-list=/dev/stdin", "--file=-", listed="\n".join(entries) + "\n")
+    return frozenset(name.strip('"') for name in re.findall(r"^CREATE SCHEMA (.+);$", text, re.MULTILINE))
 
 
 class _MissingRoleError(Exception):
@@ -91,10 +141,8 @@ def _load(facts: BackupFacts, server: Server, target: Target, progress: Progress
     if not facts.is_archive:
         with open_plain(facts.path) as stream:
             return _run_psql(server, _psql_for(facts, server), target, stream, what, facts, progress)
-    programs, major = server.programs, _major(server.programs)
-    if (facts.reader or 0) > major:
-        newer = client_programs(server.facts.major, facts.reader or 0)
-        programs, major = newer.folder, newer.major
+    programs = _programs_for(facts, server)
+    major = _major(programs)
     if facts.format == "directory":
         _check_members(facts, programs, progress)
     if any(server.facts.major < since <= major for since in _SETTINGS_SINCE.values()):
@@ -109,6 +157,13 @@ def _load(facts: BackupFacts, server: Server, target: Target, progress: Progress
     with Meter(progress, facts.bytes) as meter:
         complaints = meter.wait_for(process, facts.path)
     return _judge(process.returncode, complaints, what, server), []
+
+
+def _programs_for(facts: BackupFacts, server: Server) -> Path:
+    """The folder of the client programs that fit the server and read the archive."""
+    if (facts.reader or 0) > _major(server.programs):
+        return client_programs(server.facts.major, facts.reader or 0).folder
+    return server.programs
 
 
 def _check_members(facts: BackupFacts, programs: Path, progress: Progress) -> None:
@@ -284,6 +339,13 @@ def _judge(status: int, complaints: str, what: str, server: Server) -> tuple[str
     remedy = "Look at the first error; a backup is only accepted if all of it arrives."
     if re.search(r'relation "[^"]+" does not exist', complaints):
         remedy = "Was it taken with --data-only, or of some tables alone? Take it of the whole database."
+    if re.search(r'schema "auth" does not exist|function auth\.', complaints):
+        remedy = 'Does it come from Supabase? Give it what it expects to exist: backup.prelude = ["supabase"].'
+    if "is not present in table" in complaints:
+        remedy = (
+            "Its rows refer to rows that it does not hold. If they are in a schema that was left out (auth.users, say),"
+            " dump that schema too, or fill the table with a prelude file of yours, behind the ready-made one."
+        )
     if "encoding" in complaints:
         remedy = "Was the file recoded on its way? Take it again with `pg_dump --file=NAME`, and copy it as binary."
     if extension:

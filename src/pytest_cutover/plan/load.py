@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pytest_cutover.backup.preludes import ready_made
 from pytest_cutover.errors import PlanError
 from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
 
@@ -218,7 +219,7 @@ class _Reader:
                 self._inside("backup.path", backup["path"])
             prelude = backup.get("prelude")
             for entry in prelude if isinstance(prelude, list) else []:
-                self._file(f'backup.prelude "{entry}"', entry)
+                self._prelude(entry)
         migrate = raw.get("migrate")
         steps = [("migrate", migrate)] if isinstance(migrate, dict) else []
         rollbacks = raw.get("rollback")
@@ -230,6 +231,19 @@ class _Reader:
             for number, step in enumerate(listed if isinstance(listed, list) else [], 1):
                 if isinstance(step, dict) and isinstance(step.get("sql"), str):
                     self._file(f"{place}.steps[{number}].sql", step["sql"])
+
+    def _prelude(self, entry: Any) -> None:
+        where, known = f'backup.prelude "{entry}"', ready_made()
+        if not isinstance(entry, str) or entry in known:
+            return
+        if "/" in entry or "." in entry or (self.folder / entry).exists():
+            self._file(where, entry)
+        else:
+            self.problem(
+                where,
+                f"there is no such ready-made prelude. Allowed: {', '.join(known)}, or a SQL file."
+                f"{nearest(entry, known)}",
+            )
 
     def _inside(self, where: str, relative: str) -> Path | None:
         path = (self.folder / relative).resolve()

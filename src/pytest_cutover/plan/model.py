@@ -43,7 +43,10 @@ class Backup(Section):
     )
     taken: datetime | None = Field(None, description="when the backup was taken; else read from the archive's header")
     max_age: Duration | None = Field(None, description="an older backup, or one of unknown age, fails `backup_age`")
-    prelude: list[Text] = Field([], description="what the dump expects to exist: SQL files run before the restore")
+    prelude: list[Text] = Field(
+        [],
+        description="what the dump expects to exist, made before the restore: SQL files, or the ready-made `supabase`",
+    )
     expect: Expect = Field(Expect(), description="is this the database the plan was written for?")
 
     @field_validator("taken")
