@@ -318,10 +318,12 @@ def _children() -> list[int]:
     except OSError:
         return []
     for number in numbers:
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
-                if int(file.read().rpartition(")")[2].split()[1]) == own:
-                    found.append(number)
+        with (
+            contextlib.suppress(OSError, IndexError, ValueError),
+            open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file,
+        ):
+            if int(file.read().rpartition(")")[2].split()[1]) == own:
+                found.append(number)
     return found
 
 

@@ -272,10 +272,10 @@ def _step_files(folder: Path, step: Step) -> list[Path]:
         return [folder / step.sql]
     if step.flyway is not None:
         return sorted(path for path in (folder / step.flyway).rglob("*") if path.is_file())
-    # A program reads what it likes: any file of the plan's folder may be part of the migration.
+    # A program reads what it likes: any file of the plan's folder may be part of the migration, but not what it logs.
     return sorted(
         path for path in folder.rglob("*")
-        if path.is_file() and path.name != PLAN_FILE and "__pycache__" not in path.parts
+        if path.is_file() and path.name != PLAN_FILE and path.suffix != ".log" and "__pycache__" not in path.parts
     )  # fmt: skip
 
 

@@ -115,9 +115,7 @@ class Step(Section):
                 raise ValueError(f"`command` may hold {_listed(_COMMAND_PLACES)}, not {{{name}}}{hint}")
         for key, value in self.env.items():
             for name in _places(value) - _COMMAND_PLACES - _ENV_PLACES:
-                raise ValueError(
-                    f"env.{key} may hold {_listed(_COMMAND_PLACES | _ENV_PLACES)}, not {{{name}}}"
-                )
+                raise ValueError(f"env.{key} may hold {_listed(_COMMAND_PLACES | _ENV_PLACES)}, not {{{name}}}")
         if (self.placeholders or self.settings) and not self.flyway:
             raise ValueError("`placeholders` and `settings` belong to a `flyway` step")
         return self
