@@ -172,3 +172,36 @@ def test_the_migration_hash_follows_the_content_of_the_steps(tmp_path: Path) -> 
     second = load_plans([tmp_path / "migrations" / "first"], tmp_path, KINDS)[0].migration_sha256
 
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (
+            '{ command = ["run", "--db={url}"] }',
+            "`command` may hold {backup} {python}, not {url}; what leads to the database belongs in `env`",
+        ),
+        ('{ command = ["run", "{file}"] }', "`command` may hold {backup} {python}, not {file}"),
+        (
+            '{ command = ["run"], env = { A = "{adress}" } }',
+            "env.A may hold {backup} {database} {host} {password} {path} {port} {python} {url} {user}, not {adress}",
+        ),
+    ],
+)
+def test_placeholders_of_a_command_are_checked(tmp_path: Path, step: str, told: str) -> None:
+    """A password on a command line is everybody's, and an unknown name would reach the program as it is."""
+    problems = _problems(tmp_path, GOOD.replace('{ sql = "01.sql" }', step))
+
+    assert any(told in problem for problem in problems), problems
+
+
+def test_every_file_beside_a_command_is_part_of_the_migration(tmp_path: Path) -> None:
+    """The program may import it: a result is of this migration only while none has changed."""
+    text = GOOD.replace('{ sql = "01.sql" }', '{ command = ["{python}", "go.py"] }')
+    folder = tmp_path / "migrations" / "first"
+    first = _read(tmp_path, text).migration_sha256
+
+    (folder / "run.log").write_text("what it logs is not part of it")
+    assert _read(tmp_path, text).migration_sha256 == first
+    (folder / "words.json").write_text("{}")
+    assert _read(tmp_path, text).migration_sha256 != first

@@ -1,76 +1,223 @@
-"""Runs a program as a step: it is given the sandbox's address and no other, and cannot wait for an answer."""
+"""Runs a program as a step: it is given the sandbox's address and no other, and cannot wait for an answer.
+
+It runs in a process group of its own without a terminal, shut in with the sandbox's server where the system allows
+it (`confine.py`). Its exit status can fail the step; that it did something is for the criteria.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
-import signal
+import selectors
 import subprocess
 import sys
 import time
-from collections import deque
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from pytest_cutover.migrate.result import StepError, StepRun
+import psycopg
+
+from pytest_cutover.errors import SandboxError
+from pytest_cutover.migrate.environment import command_environment, longest_first, password_files, secrets_of
+from pytest_cutover.migrate.output import Output
+from pytest_cutover.migrate.result import Notice, StepError, StepRun
 from pytest_cutover.plan.model import Step
+from pytest_cutover.plan.values import format_duration
 from pytest_cutover.target import Target
 
-_KEPT_LINES = 20
-_ADDRESS_NAME = re.compile(
-    r"^PG|DATABASE|POSTGRES|SUPABASE|MYSQL|MONGO|REDIS|(^|_)DB(_|$)|_DSN$|_URL$|_URI$", re.IGNORECASE
-)
-_ADDRESS_VALUE = re.compile(r"^[a-z0-9+.-]+://[^/\s]*@|^(postgres|postgresql|mysql|mongodb)(\+\w+)?://", re.IGNORECASE)
+LIMIT_S = 3600.0
+"""How long a command may take whose step has no budget."""
+LIMIT_IN_BUDGETS = 10
+"""How many times its budget a command may take before it is ended, but not less than `LEAST_LIMIT_S`."""
+LEAST_LIMIT_S = 60.0
+
+_SHOWN_LINES = 20
+_LOOPBACK = "127.0.0.1"
+_STOP_TIMEOUT_S = 15.0
+_SESSIONS_TIMEOUT_S = 30.0
+_CONFINE = Path(__file__).with_name("confine.py")
+
+# Our own views of the database are named; nobody else but the program can have been there.
+_LEFT_SESSIONS = """
+SELECT state, pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND backend_type = 'client backend'
+  AND pid <> pg_backend_pid() AND application_name <> 'pytest-cutover'
+"""
 
 
-def clean_environment() -> dict[str, str]:
-    """Our own environment without any variable that looks like the address of a database."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not _ADDRESS_NAME.search(name) and not _ADDRESS_VALUE.search(value)
-    }
+@dataclass
+class _Ending:
+    """What the confining process said: the exit status, why the program did not start, why it was not shut in."""
+
+    status: int | None = None
+    error: str | None = None
+    network: str | None = "nothing is known of it"
+    timed_out: bool = False
+
+
+def time_limit(budget: float | None) -> float:
+    """Seconds after which a command is ended."""
+    return LIMIT_S if budget is None else max(LIMIT_IN_BUDGETS * budget, LEAST_LIMIT_S)
 
 
 def run_command(step: Step, folder: Path, target: Target, backup: Path | None) -> StepRun:
     """Runs the program in the plan's folder. A status other than 0 fails the step; a status of 0 proves nothing."""
     assert step.command is not None
+    common = {"python": sys.executable, "backup": str(backup or "")}
+    secrets = longest_first([target.password, quote(target.password, safe=""), *secrets_of(os.environ)])
+    output = Output(secrets)
+    order = {
+        "argv": [_fill(word, common) for word in step.command],
+        "cwd": str(folder),
+        "environments": {
+            "shut_in": command_environment(os.environ, _filled(step.env, _inside(target), common)),
+            "open": command_environment(os.environ, _filled(step.env, target, common)),
+        },
+        "sandbox": [target.host, target.port],
+        "listen": target.port,
+        "hidden": password_files(os.environ.get("HOME")),
+    }
+    limit = time_limit(step.budget)
+    began = time.perf_counter()
+    ending = _confined(order, output, limit)
+    seconds = time.perf_counter() - began
+    notices = _end_sessions(target) if ending.error is None else ()
+    error = None
+    if ending.error is not None:
+        error = StepError(f"the program {order['argv'][0]!r} could not be started: {ending.error}")  # type: ignore[index]
+    elif ending.timed_out:
+        error = StepError(f"the program was ended after {format_duration(limit)}, its limit", statement=_tail(output))
+    elif ending.status != 0:
+        error = StepError(_describe(ending.status), statement=_tail(output))
+    outcome = "ok" if error is None else "failed"
+    return StepRun(
+        step.name, outcome, seconds, step.budget, error,
+        notices=notices, output=output.text, unconfined=ending.network,
+    )  # fmt: skip
+
+
+def _inside(target: Target) -> Target:
+    """The target as a program that is shut in finds it: through a port of its own loopback."""
+    if target.host.startswith("/"):
+        return target
+    if target.parameters.get("sslmode") == "verify-full":
+        # The certificate names the server: its name stays, and only the way to it changes.
+        return replace(target, parameters={**target.parameters, "hostaddr": _LOOPBACK})
+    return replace(target, host=_LOOPBACK)
+
+
+def _filled(given: dict[str, str], target: Target, common: dict[str, str]) -> dict[str, str]:
     places = {
         "url": target.url, "host": target.host, "port": str(target.port), "database": target.database,
         "user": target.user, "password": target.password, "path": "",
     }  # fmt: skip
-    common = {"python": sys.executable, "backup": str(backup or "")}
-    argv = [_fill(word, common) for word in step.command]
-    given = {name: _fill(value, places | common) for name, value in step.env.items()}
-    environment = clean_environment() | {"PYTHONUNBUFFERED": "1"} | given
-    began = time.perf_counter()
-
-    def finish(error: StepError | None) -> StepRun:
-        outcome = "ok" if error is None else "failed"
-        return StepRun(step.name, outcome, time.perf_counter() - began, step.budget, error)
-
-    try:
-        process = subprocess.Popen(
-            argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-    except OSError as error:
-        return finish(StepError(f"the program {argv[0]!r} could not be started: {error.strerror}"))
-    tail: deque[str] = deque(maxlen=_KEPT_LINES)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            tail.append(line.decode(errors="replace").rstrip().replace(target.password, "…"))
-        status = process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    finally:
-        process.stdout.close()  # type: ignore[union-attr]
-    if status != 0:
-        return finish(StepError(f"the program ended with status {status}", statement="\n    ".join(tail) or None))
-    return finish(None)
+    return {name: _fill(value, places | common) for name, value in given.items()}
 
 
 def _fill(text: str, places: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), text)
+
+
+def _confined(order: dict[str, Any], output: Output, limit: float) -> _Ending:
+    """Runs the program to its end or to the limit; nothing of it is left in either case."""
+    ending = _Ending()
+    reading, writing = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_CONFINE), str(writing)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(writing,),
+            start_new_session=True,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write((json.dumps(order) + "\n").encode())
+            process.stdin.flush()
+        said = _listen(process.stdout.fileno(), reading, output, limit)
+        ending.timed_out = said is None
+    finally:
+        # The end of its input makes it end the program.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        os.close(reading)
+    output.close()
+    for line in (said or b"").splitlines():
+        for name, value in json.loads(line).items():
+            setattr(ending, name, value)
+    return ending
+
+
+def _listen(printed: int, answers: int, output: Output, limit: float) -> bytes | None:
+    """All that the confining process answers until it ends; None where the limit came first."""
+    deadline = time.monotonic() + limit
+    said = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(printed, selectors.EVENT_READ)
+        selector.register(answers, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                data = os.read(key.fd, 1 << 16)
+                if key.fd == printed:
+                    output.feed(data)
+                    if not data:
+                        selector.unregister(printed)
+                elif data:
+                    said += data
+                else:
+                    # It has ended, and so has everything that could still print; what was printed is in the pipe.
+                    _drain(printed, output)
+                    return said
+    return None
+
+
+def _drain(printed: int, output: Output) -> None:
+    os.set_blocking(printed, False)
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(printed, 1 << 16):
+            output.feed(data)
+
+
+def _end_sessions(target: Target) -> tuple[Notice, ...]:
+    """Ends what the program left running on the server: a statement goes on, and commits, after its client is gone.
+
+    Raises:
+        SandboxError: it cannot be ended, so that the database may still change.
+    """
+    worked = 0
+    # A server that does not answer is noticed by whoever asks it next.
+    with contextlib.suppress(psycopg.OperationalError), target.connect() as connection:
+        deadline = time.monotonic() + _SESSIONS_TIMEOUT_S
+        while left := connection.execute(_LEFT_SESSIONS).fetchall():
+            worked = max(worked, sum(state != "idle" for state, _ in left))
+            if time.monotonic() > deadline:
+                raise SandboxError(f"The program left {len(left)} sessions on {target.shown} that cannot be ended.")
+            time.sleep(0.002)
+    if worked == 0:
+        return ()
+    one = "a session" if worked == 1 else f"{worked} sessions"
+    return (Notice("WARNING", f"the program left {one} at work on the server, which was ended"),)
+
+
+def _tail(output: Output) -> str | None:
+    return "\n    ".join(output.tail(_SHOWN_LINES)) or None
+
+
+def _describe(status: int | None) -> str:
+    if status is None:
+        return "the program was ended, and nobody knows with which status"
+    if status < 0:
+        return f"the program was ended by signal {-status}"
+    return f"the program ended with status {status}"

@@ -45,7 +45,10 @@ class StatementRun:
 
 @dataclass(frozen=True)
 class StepRun:
-    """One step: outcome is "ok", "failed" or "not_run"; `seconds` is 0 where it did not run."""
+    """One step: outcome is "ok", "failed" or "not_run"; `seconds` is 0 where it did not run.
+
+    A command has an `output`, and `unconfined` says why its network was not restricted, None where it was.
+    """
 
     name: str
     outcome: str
@@ -54,6 +57,8 @@ class StepRun:
     error: StepError | None = None
     statements: tuple[StatementRun, ...] = ()
     notices: tuple[Notice, ...] = ()
+    output: str = ""
+    unconfined: str | None = None
 
 
 @dataclass(frozen=True)

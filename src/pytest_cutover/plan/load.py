@@ -271,7 +271,7 @@ class _Reader:
         return digest.hexdigest()
 
     def _migration_hash(self, file: PlanFile) -> str:
-        """SHA-256 over the migrate section and the content of every file that its steps name."""
+        """SHA-256 over the migrate section and the content of every file that its steps name or could use."""
         digest = hashlib.sha256(file.migrate.model_dump_json().encode())
         for step in file.migrate.steps:
             for path in _step_files(self.folder, step):
@@ -286,7 +286,11 @@ def _step_files(folder: Path, step: Step) -> list[Path]:
         return [folder / step.sql]
     if step.flyway is not None:
         return sorted(path for path in (folder / step.flyway).rglob("*") if path.is_file())
-    return [path for word in step.command or [] if (path := folder / word).is_file()]
+    # A program reads what it likes: any file of the plan's folder may be part of the migration, but not what it logs.
+    return sorted(
+        path for path in folder.rglob("*")
+        if path.is_file() and path.name != PLAN_FILE and path.suffix != ".log" and "__pycache__" not in path.parts
+    )  # fmt: skip
 
 
 def _implicit(kind: type[Criterion]) -> bool:

@@ -76,13 +76,30 @@ class Sandbox(Section):
         return int(match[1]) if match else None
 
 
+_COMMAND_PLACES = {"python", "backup"}
+_ENV_PLACES = {"url", "host", "port", "database", "user", "password", "path"}
+
+
+def _places(text: str) -> set[str]:
+    """The names of the placeholders in the text."""
+    return set(re.findall(r"\{([a-z]+)\}", text))
+
+
+def _listed(names: set[str]) -> str:
+    return " ".join(f"{{{name}}}" for name in sorted(names))
+
+
 class Step(Section):
     """One step: exactly one of `sql`, `command`, `flyway`."""
 
     sql: Text | None = Field(None, description="an SQL file, run statement by statement")
-    command: list[Text] | None = Field(None, description="a program and its arguments; `{python}` is this Python")
+    command: list[Text] | None = Field(
+        None, min_length=1, description="a program and its arguments; `{python}` is this Python, `{backup}` the backup"
+    )
     flyway: Text | None = Field(None, description="a folder of Flyway migrations")
-    env: dict[str, str] = Field({}, description="the command's environment; may hold {url} {host} {port} {database} …")
+    env: dict[str, str] = Field(
+        {}, description="the command's environment; may hold {url} {host} {port} {database} {user} {password} {path}"
+    )
     placeholders: dict[str, str] = Field({}, description="Flyway placeholders")
     settings: dict[str, Any] = Field({}, description="Flyway settings")
     budget: Duration | None = Field(None, description="how long the step may take")
@@ -94,6 +111,14 @@ class Step(Section):
             raise ValueError("give exactly one of `sql`, `command`, `flyway`")
         if self.env and not self.command:
             raise ValueError("`env` belongs to a `command` step")
+        for word in self.command or []:
+            for name in _places(word) - _COMMAND_PLACES:
+                # Every account of the machine can read a command line.
+                hint = "; what leads to the database belongs in `env`" if name in _ENV_PLACES else ""
+                raise ValueError(f"`command` may hold {_listed(_COMMAND_PLACES)}, not {{{name}}}{hint}")
+        for key, value in self.env.items():
+            for name in _places(value) - _COMMAND_PLACES - _ENV_PLACES:
+                raise ValueError(f"env.{key} may hold {_listed(_COMMAND_PLACES | _ENV_PLACES)}, not {{{name}}}")
         if (self.placeholders or self.settings) and not self.flyway:
             raise ValueError("`placeholders` and `settings` belong to a `flyway` step")
         return self

@@ -15,7 +15,7 @@ def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
     """Everything that is known by now; what did not happen yet is left out or empty."""
     known: dict[str, Any] = {
         "stages": [{"name": name} | vars(stage) for name, stage in rehearsal.stages.items()],
-        "steps": [_step(step) for step in rehearsal.migration.steps] if rehearsal.migration else [],
+        "steps": [_step(step, rehearsal) for step in rehearsal.migration.steps] if rehearsal.migration else [],
         "rollbacks": [_rollback(done) for done in rehearsal.rollbacks.values()],
         "schema_diff": _schema_differences(rehearsal),
         "notes": [],
@@ -56,8 +56,10 @@ def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
     notes = []
     if production is not None and production != server.facts.major:
         notes.append(f"Rehearsed on PostgreSQL {server.facts.version}; production runs {production}.")
-    if any(step.command for step in (*file.migrate.steps, *(each for way in file.rollback for each in way.steps))):
-        notes.append("Command steps ran without a restriction of their network.")
+    runs = [rehearsal.migration, rehearsal.rerun_of, *(way.run for way in rehearsal.rollbacks.values())]
+    reasons = {step.unconfined for run in runs if run for step in run.steps if step.unconfined}
+    if reasons:
+        notes.append(f"Command steps ran without a restriction of their network ({'; '.join(sorted(reasons))}).")
     if rehearsal.books is not None:
         notes += [f"{table}: {why}" for table, why in rehearsal.books.not_compared.items()]
     return notes
@@ -81,7 +83,8 @@ def _schema_differences(rehearsal: Rehearsal) -> list[dict[str, Any]]:
     ]
 
 
-def _step(step: StepRun) -> dict[str, Any]:
+def _step(step: StepRun, rehearsal: Rehearsal) -> dict[str, Any]:
+    shown = rehearsal.plan.file.report.evidence != "none"
     return {
         "name": step.name,
         "seconds": step.seconds,
@@ -90,6 +93,7 @@ def _step(step: StepRun) -> dict[str, Any]:
         "error": str(step.error) if step.error else None,
         "statements": [asdict(each) for each in step.statements],
         "notices": [asdict(each) for each in step.notices],
+        "output": step.output if shown else "",
     }
 
 
