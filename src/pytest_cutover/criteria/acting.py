@@ -18,10 +18,12 @@ SELECT r.rolsuper, r.rolbypassrls, pg_has_role(r.oid, c.relowner, 'USAGE'), c.re
        has_schema_privilege(r.oid, c.relnamespace, 'USAGE'), c.relkind IN ('r', 'p'),
        EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')
                AND (0 = ANY (p.polroles) OR EXISTS (
-                   SELECT FROM unnest(p.polroles) AS named(role) WHERE named.role <> 0 AND pg_has_role(r.oid, named.role, 'USAGE'))))
+                   SELECT FROM unnest(p.polroles) AS named(role)
+                   WHERE named.role <> 0 AND pg_has_role(r.oid, named.role, 'USAGE')))),
+       has_table_privilege(r.oid, c.oid, 'SELECT')
 FROM pg_catalog.pg_roles AS r, pg_catalog.pg_class AS c
 WHERE r.rolname = %s AND c.oid = %s::pg_catalog.regclass
-"""  # noqa: E501
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Standing:
     reaches_schema: bool
     is_table: bool
     admitted: bool
+    reads_every_column: bool
 
     @property
     def exemption(self) -> str:
@@ -88,7 +91,9 @@ def acting_as(database: Database, role: str, settings: Mapping[str, str]) -> Ite
             superuser = connection.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user")
             switch = "session_authorization" if (superuser.fetchone() or (False,))[0] else "role"
             try:
-                connection.execute("SELECT set_config(%s, %s, true), set_config('row_security', 'on', true)", (switch, role))
+                connection.execute(
+                    "SELECT set_config(%s, %s, true), set_config('row_security', 'on', true)", (switch, role)
+                )
             except psycopg.Error as error:
                 raise NotChecked(f"our account may not act as {role}: {describe_error(error)}") from error
             try:

@@ -32,6 +32,7 @@ class RowLevelSecurity(TableKind):
     EXAMPLE: ClassVar[Example] = Example(
         criterion='table = "notes"\nenabled = true\npolicies = ["notes_of_tenant"]',
         before="CREATE TABLE notes (id int PRIMARY KEY, tenant text NOT NULL);\n"
+        "INSERT INTO notes VALUES (1, 'a');\n"
         "CREATE POLICY notes_of_tenant ON notes USING (tenant = current_setting('app.tenant', true));",
         passing="ALTER TABLE notes ENABLE ROW LEVEL SECURITY;",
         failing="COMMENT ON POLICY notes_of_tenant ON notes IS 'protects the tenants';",
@@ -83,11 +84,14 @@ class RowLevelSecurity(TableKind):
 
     def _wrong(self, catalog: Catalog) -> list[str]:
         found = catalog.tables[self.table]
-        names = [each.name for each in _policies(catalog, self.table)]
+        policies = _policies(catalog, self.table)
+        names = [each.name for each in policies]
         wrong = []
         if found.rls_enabled != self.enabled:
             idle = f": its {_number(len(names))} {'has' if len(names) == 1 else 'have'} no effect" if names else ""
-            wrong.append(f"is {_word(found.rls_enabled)}, expected is {_word(self.enabled)}{idle if self.enabled else ''}")
+            wrong.append(
+                f"is {_word(found.rls_enabled)}, expected is {_word(self.enabled)}{idle if self.enabled else ''}"
+            )
         if self.forced is not None and found.rls_forced != self.forced:
             wrong.append(
                 "is not forced: it does not bind the owner" if self.forced else "is forced, expected is not forced"
@@ -99,8 +103,9 @@ class RowLevelSecurity(TableKind):
             wrong += [f"has the policy {', '.join(extra)} besides those named"] if extra else []
         elif self.policies is not None and len(names) not in self.policies:
             wrong.append(f"has {_number(len(names))}, expected {self.policies}")
-        elif found.rls_enabled and self.enabled and not names:
-            wrong.append("is enabled without a policy: nobody but the owner and exempt roles sees a row")
+        elif found.rls_enabled and self.enabled and not any(each.permissive for each in policies):
+            which = "with restrictive policies only" if names else "without a policy"
+            wrong.append(f"is enabled {which}: nobody but the owner and exempt roles sees a row")
         return wrong
 
     def _expected(self) -> str:

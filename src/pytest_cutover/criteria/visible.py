@@ -38,7 +38,7 @@ def _settings(given: object) -> dict[str, str]:
         if isinstance(value, dict):
             value = json.dumps(value, default=str)
         if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise ValueError(f"{name}: write a text, a number, or a table, which is passed on as JSON")
+            raise ValueError(f"{name}: write a text, a number, or a table, which is passed on as JSON")  # noqa: TRY004
         read[name] = str(value)
     return read
 
@@ -51,12 +51,16 @@ Settings = Annotated[
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a role sees: how many rows, of how many; how many of either meet the condition (without one: all)."""
+    """What a role sees: how many rows, of how many; how many of either meet the condition (without one: all).
+
+    `same` is false where it sees as many rows as meet the condition, and they are others.
+    """
 
     seen: int
     total: int
     seen_meeting: int
     total_meeting: int
+    same: bool
 
 
 class Visible(TableKind):
@@ -72,8 +76,9 @@ class Visible(TableKind):
         "SELECT fails: being refused is not seeing 0 rows."
     )
     CANNOT: ClassVar[str] = (
-        "It only reads: what the role may write is for `accepts` and `rejects`. Settings of the role itself (ALTER ROLE … "
-        "SET) do not apply. On a view it counts what is seen, and leaves open by which table's policies."
+        "It only reads: what the role may write is for `accepts` and `rejects`. `rows` alone says how many, and not which: "
+        "that is for `where`. Settings of the role itself (ALTER ROLE … SET) do not apply. On a view it counts what is "
+        "seen, and leaves open by which table's policies."
     )
     EXAMPLE: ClassVar[Example] = Example(
         criterion='table = "notes"\nrole = "note_reader"\nsettings = { "app.tenant" = "7" }\nwhere = "tenant = 7"\nrows = 2',
@@ -121,7 +126,7 @@ class Visible(TableKind):
             return Finding(False, unfit, expected=self._expected(), actual=_standing_shown(where))
         began = time.perf_counter()
         try:
-            found, strangers = self._look(after, total)
+            found, strangers = self._look(after, total, where)
         except QueryError as error:
             if error.sqlstate != _MAY_NOT:
                 raise
@@ -162,22 +167,30 @@ class Visible(TableKind):
             raise NotChecked(f"our own account does not see every row of {self.table}: its policies apply to it, too")
         return database.count(self.table)
 
-    def _counting(self) -> str:
+    def _counting(self, among: str = "true", identified: bool = False) -> str:
+        """How many rows there are, how many meet the condition, and a number for the set of those rows `among` all."""
         meeting = f"count(*) FILTER (WHERE (\n{self.where}\n) IS TRUE)" if self.where else "count(*)"
-        return f"SELECT count(*), {meeting} FROM {quote_relation(self.table)}"
+        each = "pg_catalog.hashtextextended(ctid::text, tableoid::bigint)"
+        rows_as_number = f"bit_xor({each}) FILTER (WHERE (\n{among}\n) IS TRUE)" if identified else "NULL"
+        return f"SELECT count(*), {meeting}, {rows_as_number} FROM {quote_relation(self.table)}"
 
-    def _look(self, database: Database, total: int) -> tuple[_Seen, Evidence | None]:
+    def _look(self, database: Database, total: int, where: Standing) -> tuple[_Seen, Evidence | None]:
         """What there is and what the role sees of it, and the rows that it should not see."""
-        meeting = int(database.query(self._counting()).rows[0][1]) if self.where else total
+        meeting, those = total, None
+        # A condition that looks elsewhere, as at the members of a team, may be another one in the role's eyes.
+        identified = self.where is not None and where.is_table and where.reads_every_column
+        if self.where:
+            _, meeting, those = database.query(self._counting(self.where, identified)).rows[0]
         if self.where and meeting == 0:
             raise NotChecked(f"no row of {self.table} meets the condition, so this proves nothing")
         if self.where and meeting == total:
             raise NotChecked(f"every row of {self.table} meets the condition: there is none that it should not see")
         with acting_as(database, self.role, self.settings) as connection:
             try:
-                counted = connection.execute(self._counting().encode()).fetchone()
+                counted = connection.execute(self._counting(identified=identified).encode()).fetchone()
                 assert counted is not None
-                found = _Seen(int(counted[0]), total, int(counted[1]), meeting)
+                seen, seen_meeting, these = counted
+                found = _Seen(seen, total, seen_meeting, meeting, seen != meeting or these == those)
                 strangers = self._strangers(database, connection, found) if self.where else None
             except psycopg.Error as error:
                 raise explain(error) from error
@@ -190,7 +203,9 @@ class Visible(TableKind):
         if not number or not keys:
             return None
         selected = ", ".join(f"{quote_identifier(name)}::text" for name in keys)
-        order = ", ".join(f"{quote_identifier(parse_relation(self.table).name)}.{quote_identifier(name)}" for name in keys)
+        order = ", ".join(
+            f"{quote_identifier(parse_relation(self.table).name)}.{quote_identifier(name)}" for name in keys
+        )
         listed = connection.execute(
             f"SELECT {selected} FROM {quote_relation(self.table)} WHERE (\n{self.where}\n) IS NOT TRUE"
             f" ORDER BY {order} LIMIT {EVIDENCE_ROWS}".encode()
@@ -203,6 +218,7 @@ class Visible(TableKind):
             strangers, hidden = found.seen - found.seen_meeting, found.total_meeting - found.seen_meeting
             wrong += [f"{strangers:,} that it should not see"] if strangers else []
             wrong += [f"{hidden:,} that it should see are hidden"] if hidden else []
+            wrong += [] if wrong or found.same else ["as many as meet the condition, but others"]
         if self.bypass and found.seen != found.total:
             wrong.append("expected is every row")
         if self.rows is not None and found.seen not in self.rows:
@@ -228,7 +244,7 @@ class Visible(TableKind):
             if where is None or self._unfit(where):
                 return False, "no such role" if where is None else _standing_shown(where)
             try:
-                found, _ = self._look(database, self._total(database))
+                found, _ = self._look(database, self._total(database), where)
             except NotChecked:
                 return None, "not to be told"
             return not self._wrong(found), f"{found.seen:,} of {rows(found.total)}"
@@ -252,4 +268,3 @@ def _standing_shown(where: Standing) -> str:
     if where.is_table and not where.enabled:
         return "row-level security is off"
     return where.exemption or "not exempt"
-
