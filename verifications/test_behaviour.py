@@ -1,4 +1,4 @@
-"""Does the database do what the application needs, and refuse what it must not do?"""
+"""Does the database do what the application needs, refuse what it must not do, and show each role its own rows?"""
 
 from __future__ import annotations
 
@@ -15,5 +15,12 @@ def test_accepts(criterion, before, after):
 @pytest.mark.criterion("rejects")
 def test_rejects(criterion, before, after):
     """A statement that must not work is refused, for the right reason."""
+    finding = criterion.check(before, after)
+    assert finding, finding
+
+
+@pytest.mark.criterion("visible")
+def test_visible(criterion, before, after):
+    """A role sees the rows that it should, and no others."""
     finding = criterion.check(before, after)
     assert finding, finding

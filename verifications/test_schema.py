@@ -52,3 +52,10 @@ def test_index(criterion, before, after):
     """The index is on the right columns, and queries can use it."""
     finding = criterion.check(before, after)
     assert finding, finding
+
+
+@pytest.mark.criterion("rls")
+def test_rls(criterion, before, after):
+    """Row-level security is on, with the policies that should be there."""
+    finding = criterion.check(before, after)
+    assert finding, finding
