@@ -343,8 +343,8 @@ def _judge(status: int, complaints: str, what: str, server: Server) -> tuple[str
         remedy = 'Does it come from Supabase? Give it what it expects to exist: backup.prelude = ["supabase"].'
     if "is not present in table" in complaints:
         remedy = (
-            "Its rows refer to rows that it does not hold. If they are in a schema that was left out (auth.users, say),"
-            " dump that schema too, or fill the table with a prelude file of yours, behind the ready-made one."
+            "Its rows refer to rows that it does not hold. Take it again of the whole database; or, where they are in a"
+            " schema left out on purpose (auth.users, say), fill that table with a prelude file behind the ready-made one."
         )
     if "encoding" in complaints:
         remedy = "Was the file recoded on its way? Take it again with `pg_dump --file=NAME`, and copy it as binary."
