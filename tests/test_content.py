@@ -16,6 +16,7 @@ from pytest_cutover.content.layout import Stored, layout_of
 from pytest_cutover.content.merge import aligned
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
+from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.target import Target
 
 Pair = Callable[..., tuple[Database, Database]]
@@ -29,7 +30,7 @@ def pair(new_database: Callable[..., Target]) -> Iterator[Pair]:
     def make(before: str, change: str = "") -> tuple[Database, Database]:
         first = new_database(before)
         second = new_database(change, template=first)
-        opened.extend([Database(first, "before"), Database(second, "after")])
+        opened.extend([PostgresDatabase(first, "before"), PostgresDatabase(second, "after")])
         return opened[-2], opened[-1]
 
     yield make

@@ -11,6 +11,7 @@ from pytest_cutover.database import Database
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.ledger import Ledger, TableLedger, read_ledger
 from pytest_cutover.plan.model import Changes
+from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.target import Target
 
 Read = Callable[..., Ledger]
@@ -29,7 +30,7 @@ def read(new_database: Callable[..., Target]) -> Iterator[Read]:
     def make(before: str, change: str = "", **declared: Any) -> Ledger:
         first = new_database(before)
         second = new_database(change, template=first)
-        opened.extend([Database(first, "before"), Database(second, "after")])
+        opened.extend([PostgresDatabase(first, "before"), PostgresDatabase(second, "after")])
         return read_ledger(opened[-2], opened[-1], Changes.model_validate(declared))
 
     yield make

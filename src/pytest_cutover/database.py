@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-import psycopg
-
-from pytest_cutover.catalog import Catalog, read_catalog
-from pytest_cutover.content import TableContent, table_contents
-from pytest_cutover.errors import QueryError, describe_error
+from pytest_cutover.catalog import Catalog
+from pytest_cutover.content import RowDifferences, TableContent
+from pytest_cutover.language import Language
 from pytest_cutover.migrate.result import StepsRun
-from pytest_cutover.names import quote_relation
-from pytest_cutover.target import Target
+from pytest_cutover.sql import Statement
 
 if TYPE_CHECKING:
     import pandas
@@ -28,44 +26,120 @@ class Rows(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-class Database:
-    """A read-only view of one database of a rehearsal.
+class Fetched(NamedTuple):
+    """The first rows of a result, how many there were, and the positions of columns that are a table's key."""
 
-    `label` says which one it is ("before", "after", "rerun", …). `scratch` makes a copy that may be written to. `run`
-    is what running the steps that led to it gave, None where none were run.
-    """
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    total: int
+    keys: tuple[int, ...]
 
-    def __init__(self, target: Target, label: str, scratch: Callable[[], Target] | None = None) -> None:
-        self.target = target
-        self.label = label
-        self.run: StepsRun | None = None
-        self._make_scratch = scratch
-        self._connection: psycopg.Connection | None = None
 
-    def __repr__(self) -> str:
-        return f"<{self.label} database {self.target.shown}>"
+class Trial(Protocol):
+    """A transaction on a copy of a database, which will be undone."""
 
-    @property
-    def connection(self) -> psycopg.Connection:
-        """The read-only, autocommit psycopg connection behind this view; opened again where it was lost."""
-        if self._connection is None or self._connection.closed:
-            self._connection = self.target.connect(read_only=True)
-            # A kept serial plan would hide what the planner chooses for one statement.
-            self._connection.prepare_threshold = None
-        return self._connection
-
-    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
-        """What one statement returns. Without parameters a `%` in the statement is only a `%`.
+    def run(self, statement: Statement) -> int | None:
+        """The rows that the statement touched or returned, None where it is of a kind that touches none.
 
         Raises:
-            QueryError: the server refused it; the message holds no row values.
+            QueryError: it was refused.
         """
-        try:
-            cursor = self.connection.execute(sql.encode(), parameters)
-            columns = tuple(column.name for column in cursor.description or ())
-            return Rows(columns, cursor.fetchall() if columns else [])
-        except psycopg.Error as error:
-            raise QueryError(describe_error(error), error.sqlstate) from error
+
+    def check_deferred(self) -> None:
+        """Raises QueryError where a deferred constraint is violated."""
+
+
+class Database(ABC):
+    """A read-only view of one database of a rehearsal.
+
+    `label` says which one it is ("before", "after", "rerun", …). `run` is what running the steps that led to it gave,
+    None where none were run. `language` reads the engine's SQL, and `place` is the column that says where a row without
+    a key is.
+    """
+
+    language: ClassVar[Language]
+    place: ClassVar[str]
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.run: StepsRun | None = None
+
+    # What every engine does in its own way.
+
+    @abstractmethod
+    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
+        """What one statement returns.
+
+        Raises:
+            QueryError: the database refused it; the message holds no row values.
+        """
+
+    @abstractmethod
+    def fetch(self, sql: str, keep: int) -> Fetched:
+        """The first `keep` rows of one SELECT, read row by row so that a huge result needs no memory.
+
+        A column is a key where the engine says that it comes from a table's primary key.
+
+        Raises:
+            QueryError: as `query`.
+        """
+
+    @abstractmethod
+    def drain(self, sql: str) -> None:
+        """Runs one SELECT until its last row has arrived, and forgets them.
+
+        Raises:
+            QueryError: as `query`.
+        """
+
+    @abstractmethod
+    def time_limit(self, seconds: float) -> AbstractContextManager[None]:
+        """Within it each statement is cancelled after this time, with SQLSTATE 57014."""
+
+    @abstractmethod
+    def relation(self, table: str) -> str:
+        """The table or view as SQL, from nobody's other schema."""
+
+    @abstractmethod
+    def as_text(self, expression: str) -> str:
+        """The SQL for the expression's value as text."""
+
+    @abstractmethod
+    def count_own(self, table: str) -> int:
+        """The exact number of rows that the table holds by itself, without its partitions and inheriting tables."""
+
+    @abstractmethod
+    def differences_to(self, after: Any, may_change: Mapping[str, Collection[str]]) -> list[RowDifferences]:
+        """How the rows of every table differ in `after`, a database of the same engine, by name.
+
+        `may_change` names, by table, the columns that do not tell two rows of a table without a key apart.
+
+        Raises:
+            QueryError: the rows of a table cannot be read.
+        """
+
+    @abstractmethod
+    def trial(self, role: str | None = None, timeout_s: int = 60) -> AbstractContextManager[Trial]:
+        """A transaction on a copy of this database, as the role; it is always undone.
+
+        Raises:
+            QueryError: the role does not exist, or there can be no copy.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the sessions of this view; the database itself stays."""
+
+    @abstractmethod
+    def _read_catalog(self) -> Catalog: ...
+
+    @abstractmethod
+    def _read_contents(self) -> dict[str, TableContent]: ...
+
+    @abstractmethod
+    def _make_engine(self) -> sqlalchemy.Engine: ...
+
+    # What is the same for all.
 
     def scalar(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
         """The first value of the first row, None where there is no row.
@@ -82,26 +156,22 @@ class Database:
         Raises:
             QueryError: there is no such table, or it may not be read.
         """
-        return int(self.scalar(f"SELECT count(*) FROM {quote_relation(table)}"))
+        return int(self.scalar(f"SELECT count(*) FROM {self.relation(table)}"))
 
     @cached_property
     def catalog(self) -> Catalog:
         """The schema as the catalog describes it, read once."""
-        return read_catalog(self.connection)
+        return self._read_catalog()
 
     @cached_property
     def contents(self) -> dict[str, TableContent]:
         """The row count and fingerprint of every table, read once."""
-        return table_contents(self.connection, self.catalog)
+        return self._read_contents()
 
     @cached_property
     def engine(self) -> sqlalchemy.Engine:
         """A SQLAlchemy engine whose sessions are read-only."""
-        import sqlalchemy
-
-        return sqlalchemy.create_engine(
-            "postgresql+psycopg://", creator=lambda: self.target.connect(read_only=True, autocommit=False)
-        )
+        return self._make_engine()
 
     def frame(self, sql: str) -> pandas.DataFrame:
         """The result of one statement as a DataFrame."""
@@ -111,35 +181,7 @@ class Database:
         with self.engine.connect() as connection:
             return pandas.read_sql(sqlalchemy.text(sql.replace(":", r"\:")), connection)
 
-    @cached_property
-    def _scratch_target(self) -> Target:
-        if self._make_scratch is None:
-            raise QueryError(f"the {self.label} database cannot be written to, not even in a copy")
-        return self._make_scratch()
-
-    @contextmanager
-    def trial(self, role: str | None = None) -> Iterator[psycopg.Connection]:
-        """A transaction on a copy of this database, as the role; it is always undone.
-
-        Raises:
-            QueryError: the role does not exist, or there can be no copy.
-        """
-        with self._scratch_target.connect(autocommit=False) as connection:
-            try:
-                if role is not None:
-                    connection.execute("SELECT set_config('session_authorization', %s, true)", (role,))
-            except psycopg.Error as error:
-                raise QueryError(describe_error(error), error.sqlstate) from error
-            try:
-                yield connection
-            finally:
-                connection.rollback()
-
-    def close(self) -> None:
-        """Ends the sessions of this view; the database itself stays."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _dispose_engine(self) -> None:
         engine: sqlalchemy.Engine | None = self.__dict__.pop("engine", None)
         if engine is not None:
             engine.dispose()

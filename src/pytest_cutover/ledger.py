@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.content import RowDifferences, uncompared
 from pytest_cutover.content.differences import rows as count_rows
-from pytest_cutover.content.differing import all_tables
 from pytest_cutover.content.layout import partition_root
 from pytest_cutover.database import Database
 from pytest_cutover.errors import CutoverError
@@ -87,7 +86,7 @@ def read_ledger(before: Database, after: Database, changes: Changes) -> Ledger:
         CutoverError: the books do not balance.
     """
     books = _Books(before.catalog, after.catalog, changes)
-    found = all_tables(before, after, {name: declared.changed for name, declared in changes.rows.items()})
+    found = before.differences_to(after, {name: declared.changed for name, declared in changes.rows.items()})
     for each in found:
         books.enter(each)
     books.close({each.table for each in found})

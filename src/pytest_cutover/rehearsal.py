@@ -9,29 +9,26 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
+from pytest_cutover.backup.inspect import BackupFacts
 from pytest_cutover.backup.metadata import check_metadata, check_rows, read_metadata
 from pytest_cutover.backup.preludes import prelude_path, scripts_of
-from pytest_cutover.backup.restore import check_expectations, restore
+from pytest_cutover.backup.restore import check_expectations
 from pytest_cutover.backup.source import FetchedBackup, fetch_backup
 from pytest_cutover.database import Database
+from pytest_cutover.engine import Engine, Restored, engine_of
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
 from pytest_cutover.ledger import Ledger, read_ledger
-from pytest_cutover.migrate import StepsRun, run_steps
+from pytest_cutover.migrate import StepsRun
 from pytest_cutover.migrate.result import StepRun
-from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.load import backup_path
 from pytest_cutover.plan.model import Plan, Rollback, Step
 from pytest_cutover.sandbox import Sandboxes, Server
-from pytest_cutover.target import Target
 
 STAGES = ("restore", "baseline", "migrate", "verify", "rerun", "rollback")
-
-# disk_full and out_of_memory (PostgreSQL's documentation, appendix A).
-_OUT_OF_RESOURCES = ("53100", "53200")
 
 _numbers = itertools.count(1)
 
@@ -74,16 +71,17 @@ class Restores:
 
     def __init__(self, sandboxes: Sandboxes) -> None:
         self.sandboxes = sandboxes
-        self._templates: dict[tuple[object, ...], tuple[Target, BackupFacts, tuple[str, ...]]] = {}
+        self._templates: dict[tuple[object, ...], Restored] = {}
 
     def template(
         self,
+        engine: Engine,
         facts: BackupFacts,
         server: Server,
         prelude: list[Path],
         owner: str | None,
         progress: Callable[[str], None],
-    ) -> tuple[Target, BackupFacts, tuple[str, ...]]:
+    ) -> Restored:
         """The database that the backup was restored into; it is only ever copied."""
         key = (
             facts.sha256,
@@ -93,13 +91,9 @@ class Restores:
         )
         if key not in self._templates:
             name = f"template_{next(_numbers)}"
-            restored = restore(facts, server, name, prelude, owner, progress)
+            restored = engine.restore(facts, server, name, prelude, owner, progress)
             progress("analysing")
-            try:
-                with restored[0].connect() as connection:
-                    connection.execute("ANALYZE")
-            except psycopg.Error as error:
-                raise server.failure("failed in ANALYZE", error) from error
+            engine.prepare(server, restored[0])
             self._templates[key] = restored
         return self._templates[key]
 
@@ -130,7 +124,9 @@ class Rehearsal:
         self._restores = restores
         self._progress = progress or (lambda stage, text: None)
         self.databases: dict[str, Database] = {}
-        self._template: Target | None = None
+        self._template: Any = None
+        self._targets: dict[str, Any] = {}
+        self.engine = engine_of(plan.file.engine)
         self._failures: dict[str, str] = {}
         self.books: Ledger | None = None
         self._made: list[str] = []
@@ -150,7 +146,7 @@ class Rehearsal:
                     self._backup_path = self._fetched.path
                 assert self._backup_path is not None
                 self._say("restore", "reading the backup")
-                facts = inspect_backup(self._backup_path)
+                facts = self.engine.inspect(self._backup_path)
                 metadata = read_metadata(self._backup_path)
                 check_metadata(metadata, self._backup_path, facts.sha256)
                 if plan.backup.sha256 is not None and facts.sha256 != plan.backup.sha256:
@@ -158,14 +154,14 @@ class Rehearsal:
                         f"The backup {facts.path} is not the one that the plan names.\n"
                         f"    sha256 in the plan: {plan.backup.sha256}\n    sha256 of the file: {facts.sha256}"
                     )
-                self.server = self._restores.sandboxes.server(
-                    facts.at_least, plan.sandbox.major, plan.sandbox.image, lambda text: self._say("restore", text)
+                self.server = self.engine.server(
+                    self._restores.sandboxes, facts, plan.sandbox, lambda text: self._say("restore", text)
                 )
                 prelude = [prelude_path(entry, self.plan.folder) for entry in plan.backup.prelude]
                 self._template, facts, warnings = self._restores.template(
-                    facts, self.server, prelude, plan.migrate.role, lambda text: self._say("restore", text)
+                    self.engine, facts, self.server, prelude, plan.migrate.role, lambda text: self._say("restore", text)
                 )
-                self._check_extensions()
+                self.engine.check_extensions(self.server, set(plan.sandbox.extensions))
                 before = self._clone(self._template, "before")
                 counts = _count_rows(before, leave_out=facts.prepared)
                 check_expectations(plan.backup.expect, counts, before.count, facts.path)
@@ -195,7 +191,7 @@ class Rehearsal:
                 assert self._template is not None
                 after = self._clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
-                self.migration = self._run(self.plan.file.migrate.steps, after.target)
+                self.migration = self._run(self.plan.file.migrate.steps, self._targets["after"])
                 self.databases["after"] = after
                 failed = self.migration.failed_step
                 stage.error = step_failure(failed) if failed is not None else ""
@@ -220,9 +216,9 @@ class Rehearsal:
         after = self.after()
         if "rerun" not in self.databases:
             with self._stage("rerun"):
-                database = self._clone(after.target, "rerun", source=after)
+                database = self._clone(self._targets["after"], "rerun", source=after)
                 self._say("rerun", "running the migration again")
-                database.run = self.rerun_of = self._run(self.plan.file.migrate.steps, database.target)
+                database.run = self.rerun_of = self._run(self.plan.file.migrate.steps, self._targets["rerun"])
                 self.databases["rerun"] = database
         return self.databases["rerun"]
 
@@ -241,9 +237,10 @@ class Rehearsal:
                 done.database = self._restore_afresh()
                 done.seconds = time.perf_counter() - began
             else:
-                done.database = self._clone(after.target, f"rolled back ({name})", source=after)
+                label = f"rolled back ({name})"
+                done.database = self._clone(self._targets["after"], label, source=after)
                 began = time.perf_counter()
-                done.run = self._run(rollback.steps, done.database.target)
+                done.run = self._run(rollback.steps, self._targets[label])
                 done.seconds = time.perf_counter() - began
                 failed = done.run.failed_step
                 done.error = step_failure(failed) if failed else ""
@@ -296,67 +293,49 @@ class Rehearsal:
     def _say(self, stage: str, text: str) -> None:
         self._progress(stage, text)
 
-    def _clone(self, template: Target, label: str, source: Database | None = None) -> Database:
-        """A copy of a database; the sessions on the source are ended for it, as the server demands."""
+    def _copy(self, template: Any, label: str, source: Database | None = None) -> Any:
+        """The address of a copy of a database; the sessions on the source are ended for it, as the server demands."""
         assert self.server is not None
         if source is not None:
             source.close()
         name = f"{self.plan.name[:30].lower()}_{label.split(' ')[0]}_{next(_numbers)}"
         target = self.server.create(name, template=template, owner=self.plan.file.migrate.role)
         self._made.append(name)
-        database = Database(target, label, scratch=lambda: self._clone(target, "scratch", source=database).target)
+        return target
+
+    def _clone(self, template: Any, label: str, source: Database | None = None) -> Database:
+        """A copy of a database, to look at and to make further copies of."""
+        target = self._copy(template, label, source)
+        self._targets[label] = target
+        database = self.engine.database(target, label, lambda: self._copy(target, "scratch", source=database))
         return database
 
     def _restore_afresh(self) -> Database:
         assert self.server is not None and self.backup is not None
         prelude = [prelude_path(entry, self.plan.folder) for entry in self.plan.file.backup.prelude]
         name = f"{self.plan.name[:30].lower()}_fresh_{next(_numbers)}"
-        target, _, _ = restore(
+        target, _, _ = self.engine.restore(
             self.backup.facts, self.server, name, prelude, self.plan.file.migrate.role,
             lambda text: self._say("rollback", text),
         )  # fmt: skip
         self._made.append(name)
-        return Database(target, "restored")
+        return self.engine.database(target, "restored")
 
-    def _run(self, steps: list[Step], target: Target) -> StepsRun:
+    def _run(self, steps: list[Step], target: Any) -> StepsRun:
         """What running the steps as the plan's role gives.
 
         Raises:
             SandboxError: a step failed because the server did: that says nothing of the migration.
         """
-        assert self.server is not None
-        role = self.plan.file.migrate.role
-        with self.server.noting_roles():
-            run = run_steps(
-                steps, self.plan.folder, self.server.login(target, role) if role else target, self._backup_path
-            )
-        failed = run.failed_step
-        if failed is not None and failed.error is not None:
-            if failed.error.sqlstate in _OUT_OF_RESOURCES:
-                raise self.server.failure(f"could not run {failed.name}", SandboxError(str(failed.error)))
-            try:
-                self.server.maintenance.connect().close()
-            except psycopg.OperationalError as error:
-                raise self.server.failure(f"ended while it ran {failed.name}", error) from error
-        return run
-
-    def _check_extensions(self) -> None:
-        assert self.server is not None
-        wanted = set(self.plan.file.sandbox.extensions)
-        with self.server.maintenance.connect() as connection:
-            known = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
-        missing = sorted(wanted - known)
-        if missing:
-            raise BackupError(
-                f"The plan needs the extensions {', '.join(missing)}, which this server lacks ({self.server.facts.why}).\n"
-                "Install them on it, or rehearse on a server that has them."
-            )
+        return self.engine.run(
+            steps, self.plan.folder, self.server, target, self.plan.file.migrate.role, self._backup_path
+        )
 
 
 def _count_rows(database: Database, leave_out: Container[str]) -> dict[str, int]:
     """Exact rows of every table that holds rows of its own."""
     return {
-        name: int(database.scalar(f"SELECT count(*) FROM ONLY {quote_relation(name)}"))
+        name: database.count_own(name)
         for name, table in database.catalog.tables.items()
         if table.kind == "table" and name not in leave_out
     }

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
+from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
 
@@ -82,7 +83,9 @@ def migrated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             pairs[before, migration].after.close()
             return create(target)
 
-        pairs[before, migration] = Pair(Database(source, "before"), Database(target, "after", scratch=scratch), folder)
+        pairs[before, migration] = Pair(
+            PostgresDatabase(source, "before"), PostgresDatabase(target, "after", scratch=scratch), folder
+        )
         return pairs[before, migration]
 
     yield make

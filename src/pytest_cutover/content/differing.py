@@ -13,6 +13,7 @@ from pytest_cutover.content.session import side_by_side, snapshot
 
 if TYPE_CHECKING:
     from pytest_cutover.database import Database
+    from pytest_cutover.postgresql import PostgresDatabase
 
 
 def differing_tables(before: Database, after: Database) -> list[RowDifferences]:
@@ -23,10 +24,12 @@ def differing_tables(before: Database, after: Database) -> list[RowDifferences]:
     Raises:
         QueryError: the rows of a table cannot be read.
     """
-    return [each for each in all_tables(before, after, {}) if each]
+    return [each for each in before.differences_to(after, {}) if each]
 
 
-def all_tables(before: Database, after: Database, may_change: Mapping[str, Collection[str]]) -> list[RowDifferences]:
+def all_tables(
+    before: PostgresDatabase, after: PostgresDatabase, may_change: Mapping[str, Collection[str]]
+) -> list[RowDifferences]:
     """As `differing_tables`, with the tables that do not differ too.
 
     `may_change` names, by table, the columns that do not tell two rows of a table without a key apart.
@@ -50,15 +53,15 @@ def all_tables(before: Database, after: Database, may_change: Mapping[str, Colle
 
 
 def _contents(
-    before: Database,
-    after: Database,
+    before: PostgresDatabase,
+    after: PostgresDatabase,
     old: Mapping[str, Stored],
     new: Mapping[str, Stored],
     shared: Mapping[str, Layout],
 ) -> tuple[dict[str, TableContent], dict[str, TableContent]]:
     """The contents of both sides by table; of a table that only one side has the count is all that matters."""
 
-    def read(database: Database, stored: Mapping[str, Stored]) -> dict[str, TableContent]:
+    def read(database: PostgresDatabase, stored: Mapping[str, Stored]) -> dict[str, TableContent]:
         wanted = [(each, shared.get(name) or Layout((), (), False)) for name, each in stored.items()]
         return dict(zip(stored, read_contents(database.connection, wanted), strict=True))
 

@@ -13,7 +13,6 @@ from pytest_cutover.criteria.trial import attempt, numbered, touched_rows
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.model import Phase, Text
-from pytest_cutover.sql import parse_statements
 
 
 class Accepts(DatabaseKind):
@@ -51,7 +50,7 @@ class Accepts(DatabaseKind):
 
     def find(self, before: Database, after: Database) -> Finding:
         """Finds whether they work."""
-        statements = parse_statements(self.sql)
+        statements = after.language.parse_statements(self.sql)
         outcome = attempt(after, statements, self.role)
         who = f" by {self.role}" if self.role else ""
         refusal, total = outcome.refusal, len(statements)

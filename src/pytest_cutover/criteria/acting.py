@@ -11,6 +11,7 @@ import psycopg
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked, QueryError, describe_error
 from pytest_cutover.names import quote_relation
+from pytest_cutover.postgresql import PostgresDatabase
 
 _TOLD = """
 SELECT r.rolsuper, r.rolbypassrls, pg_has_role(r.oid, c.relowner, 'USAGE'), c.relrowsecurity, c.relforcerowsecurity,
@@ -86,6 +87,7 @@ def acting_as(database: Database, role: str, settings: Mapping[str, str]) -> Ite
         NotChecked: our account may not act as the role.
         QueryError: the server refuses a setting.
     """
+    assert isinstance(database, PostgresDatabase), "these kinds are PostgreSQL's alone"
     with database.target.connect(read_only=True, autocommit=False) as connection:
         try:
             superuser = connection.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user")

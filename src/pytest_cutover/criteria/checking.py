@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg.types.string import TextLoader
-
 from pytest_cutover.criteria.base import Kind
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, QueryError, describe_error
+from pytest_cutover.errors import NotChecked, QueryError
 from pytest_cutover.finding import EVIDENCE_ROWS, Evidence, Finding
 from pytest_cutover.plan.load import nearest
 
@@ -25,9 +21,6 @@ _CANCELLED = "57014"
 _RAISED = "P0001"
 _SERVER_GAVE_UP = ("08", "53", "57", "58", "XX")
 """SQLSTATE classes that say nothing of the criterion: connection, resources, operator, system, internal."""
-
-_AS_TEXT = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb")
-"""Types read as PostgreSQL prints them: Python has no value for some of theirs, as infinity."""
 
 
 class DatabaseKind(Kind):
@@ -73,41 +66,8 @@ def ask(database: Database, sql: str, keep: int = EVIDENCE_ROWS) -> Answer:
         QueryError: the server refused it.
     """
     began = time.perf_counter()
-    rows: list[tuple[Any, ...]] = []
-    total = 0
-    columns: tuple[str, ...] = ()
-    sources: list[tuple[int, int]] = []
-    try:
-        with database.connection.cursor() as cursor:
-            for name in _AS_TEXT:
-                cursor.adapters.register_loader(name, TextLoader)
-            for row in cursor.stream(sql.encode()):
-                if total == 0 and cursor.pgresult is not None:
-                    columns = tuple(column.name for column in cursor.description or ())
-                    result = cursor.pgresult
-                    sources = [(result.ftable(i), result.ftablecol(i)) for i in range(len(columns))]
-                if total < keep:
-                    rows.append(tuple(row))
-                total += 1
-    except psycopg.Error as error:
-        raise QueryError(describe_error(error), error.sqlstate) from error
-    seconds = time.perf_counter() - began
-    return Answer(columns, tuple(rows), total, _key_positions(database, columns, sources), seconds)
-
-
-def _key_positions(database: Database, columns: Sequence[str], sources: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    if not any(table for table, _ in sources):
-        return ()
-    primary = database.query("SELECT indrelid, unnest(indkey) FROM pg_catalog.pg_index WHERE indisprimary").rows
-    known = {(int(table), int(column)) for table, column in primary}
-    seen: set[str] = set()
-    found = []
-    for position, (name, source) in enumerate(zip(columns, sources, strict=True)):
-        # Two columns of one name could not be told apart: the second might hold values.
-        if source in known and columns.count(name) == 1 and name not in seen:
-            found.append(position)
-            seen.add(name)
-    return tuple(found)
+    found = database.fetch(sql, keep)
+    return Answer(found.columns, tuple(found.rows), found.total, found.keys, time.perf_counter() - began)
 
 
 def refused(error: QueryError) -> Finding:
@@ -136,20 +96,10 @@ def earlier(
     if took > CHEAP_S:
         return None, "not asked: it takes too long"
     try:
-        with time_limit(before, CHEAP_S):
+        with before.time_limit(CHEAP_S):
             return question(before)
     except QueryError as error:
         return None, "not asked: it takes too long" if timed_out(error) else told(error)
-
-
-@contextmanager
-def time_limit(database: Database, seconds: float) -> Iterator[None]:
-    """Within it each statement is cancelled after this time, with SQLSTATE 57014."""
-    database.query(f"SET statement_timeout = {max(int(seconds * 1000), 1)}")
-    try:
-        yield
-    finally:
-        database.query("RESET statement_timeout")
 
 
 def timed_out(error: QueryError) -> bool:

@@ -7,15 +7,23 @@ import re
 from datetime import date, datetime, time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, ValidationInfo, WithJsonSchema
 
+from pytest_cutover.language import language_of
 from pytest_cutover.plan.values import parse_column_name
-from pytest_cutover.sql import parse_predicate, parse_select, parse_statements
 
 
-def _statements(text: str) -> str:
-    parse_statements(text)
+def _statements(text: str, info: ValidationInfo) -> str:
+    language_of(info).parse_statements(text)
     return text
+
+
+def _select(text: str, info: ValidationInfo) -> str:
+    return language_of(info).parse_select(text)
+
+
+def _predicate(text: str, info: ValidationInfo) -> str:
+    return language_of(info).parse_predicate(text)
 
 
 def _sqlstate(text: str) -> str:
@@ -61,10 +69,10 @@ def _agreeing(value: object) -> dict[str, str]:
     return {parse_column_name(own): parse_column_name(other) for own, other in value.items()}
 
 
-Select = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(parse_select)]
+Select = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_select)]
 """One SELECT that only reads."""
 
-Predicate = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(parse_predicate)]
+Predicate = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_predicate)]
 """One condition on a row."""
 
 Statements = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_statements)]

@@ -11,7 +11,7 @@ from pytest_cutover.criteria.checking import have, listed, rows
 from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
-from pytest_cutover.names import quote_identifier, quote_relation
+from pytest_cutover.names import quote_identifier
 from pytest_cutover.plan.values import ColumnName, TableName
 
 
@@ -75,7 +75,7 @@ class NotNull(TableKind):
         nulls = " OR ".join(f"{name} IS NULL" for name in names)
         each = ", ".join(f"count(*) FILTER (WHERE {name} IS NULL)" for name in names)
         found = database.query(
-            f"SELECT count(*), count(*) FILTER (WHERE {nulls}), {each} FROM {quote_relation(self.table)}"
+            f"SELECT count(*), count(*) FILTER (WHERE {nulls}), {each} FROM {database.relation(self.table)}"
         ).rows[0]
         return int(found[0]), int(found[1]), dict(zip(self.columns, map(int, found[2:]), strict=True))
 

@@ -14,8 +14,9 @@ from pytest_cutover.criteria.expectations import Expectation, parse_expectation
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
 from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.language import language_of
 from pytest_cutover.plan.model import Text
-from pytest_cutover.sql import ExpectedQuery, split_queries
+from pytest_cutover.sql import ExpectedQuery
 
 
 class Queries(DatabaseKind):
@@ -62,7 +63,7 @@ class Queries(DatabaseKind):
             raise ValueError(f"{self.file} is not UTF-8 (byte {error.start})") from error
         except OSError as error:
             raise ValueError(f"{self.file} cannot be read: {error.strerror}") from error
-        self._queries.extend(split_queries(text, self.file, parse_expectation))
+        self._queries.extend(language_of(info).split_queries(text, self.file, parse_expectation))
         return self
 
     def find(self, before: Database, after: Database) -> Finding:

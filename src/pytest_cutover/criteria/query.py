@@ -15,9 +15,7 @@ from pytest_cutover.criteria.fields import Number, Scalar, Select
 from pytest_cutover.criteria.rows import exists
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
-from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.values import Count
-from pytest_cutover.sql import tables_read
 
 
 class Query(DatabaseKind):
@@ -111,7 +109,7 @@ def hollow(database: Database, sql: str) -> str:
     """A closing remark naming the empty tables that a query reads; empty where all hold rows."""
     empty = [
         table
-        for table in tables_read(sql)
-        if exists(database, table) and not database.scalar(f"SELECT EXISTS (SELECT FROM {quote_relation(table)})")
+        for table in database.language.tables_read(sql)
+        if exists(database, table) and not database.scalar(f"SELECT EXISTS (SELECT 1 FROM {database.relation(table)})")
     ]
     return f", but {', '.join(empty)}, which it reads, {'has' if len(empty) == 1 else 'have'} no rows" if empty else ""

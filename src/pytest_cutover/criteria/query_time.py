@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-import psycopg
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from pytest_cutover.criteria.base import Example
-from pytest_cutover.criteria.checking import DatabaseKind, earlier, time_limit, timed_out
+from pytest_cutover.criteria.checking import DatabaseKind, earlier, timed_out
 from pytest_cutover.criteria.fields import Select
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, QueryError, describe_error
+from pytest_cutover.errors import NotChecked, QueryError
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.values import Duration, format_duration
 
@@ -100,7 +99,7 @@ def _best(database: Database, sql: str, limit: float, longest: float) -> float |
     """The best time in seconds, None where a run took longer than `longest` and was cancelled."""
     began = time.perf_counter()
     try:
-        with time_limit(database, longest):
+        with database.time_limit(longest):
             _run(database, sql)
             best = min(_run(database, sql) for _ in range(RUNS))
             for _ in range(MORE_RUNS):
@@ -117,10 +116,7 @@ def _best(database: Database, sql: str, limit: float, longest: float) -> float |
 def _run(database: Database, sql: str) -> float:
     """One run: seconds until the last row has arrived."""
     began = time.perf_counter()
-    try:
-        database.connection.execute(sql.encode())
-    except psycopg.Error as error:
-        raise QueryError(describe_error(error), error.sqlstate) from error
+    database.drain(sql)
     return time.perf_counter() - began
 
 

@@ -15,7 +15,7 @@ from pytest_cutover.criteria.rows import TableKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Evidence, Finding
-from pytest_cutover.names import parse_relation, quote_identifier, quote_relation
+from pytest_cutover.names import parse_relation, quote_identifier
 from pytest_cutover.plan.values import ColumnName, TableName
 
 
@@ -110,13 +110,13 @@ class References(TableKind):
         keys = list(self.to_columns or database.catalog.primary_key(self.to))
         return keys if len(keys) == len(self.columns) else None
 
-    def _conditions(self, keys: list[str]) -> tuple[str, str, str]:
+    def _conditions(self, database: Database, keys: list[str]) -> tuple[str, str, str]:
         """SQL for: the row `child` refers to something; it is an orphan; a row that it refers to disagrees."""
         child = [f"child.{quote_identifier(name)}" for name in self.columns]
         parent = [f"parent.{quote_identifier(name)}" for name in keys]
         refers = " AND ".join(f"{name} IS NOT NULL" for name in child)
         same = " AND ".join(f"{left} = {right}" for left, right in zip(child, parent, strict=True))
-        source = f"EXISTS (SELECT FROM {quote_relation(self.to)} AS parent WHERE {same}"
+        source = f"EXISTS (SELECT 1 FROM {database.relation(self.to)} AS parent WHERE {same}"
         disagrees = " OR ".join(
             f"(child.{quote_identifier(own)} = parent.{quote_identifier(other)}) IS NOT TRUE"
             for own, other in self.match.items()
@@ -125,8 +125,8 @@ class References(TableKind):
 
     def _count(self, database: Database, keys: list[str]) -> tuple[int, int, int, int]:
         """All rows, rows that refer, orphans, and rows that disagree with one they refer to."""
-        refers, orphan, mismatch = self._conditions(keys)
-        source = f"FROM {quote_relation(self.table)} AS child"
+        refers, orphan, mismatch = self._conditions(database, keys)
+        source = f"FROM {database.relation(self.table)} AS child"
         agreeing = f"(SELECT count(*) {source} WHERE {mismatch})" if self.match else "0"
         found = database.query(
             f"SELECT (SELECT count(*) {source}), (SELECT count(*) {source} WHERE {refers}),"
@@ -159,7 +159,7 @@ class References(TableKind):
         return earlier(before, took, question)
 
     def _evidence(self, after: Database, keys: list[str], orphans: int, mismatches: int) -> tuple[Evidence, ...]:
-        _, orphan, mismatch = self._conditions(keys)
+        _, orphan, mismatch = self._conditions(after, keys)
         found = []
         if orphans:
             title = f"Rows of {self.table} that lead to no row of {parse_relation(self.to).name}"

@@ -13,7 +13,6 @@ from pytest_cutover.criteria.trial import Refusal, attempt, numbered, touched_ro
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.model import Phase, Text
-from pytest_cutover.sql import parse_statements
 
 _INTEGRITY = "23"
 _REJECTIONS = ("42501", "P0001")
@@ -51,7 +50,7 @@ class Rejects(DatabaseKind):
 
     def find(self, before: Database, after: Database) -> Finding:
         """Finds whether the last statement is refused, and why."""
-        statements = parse_statements(self.sql)
+        statements = after.language.parse_statements(self.sql)
         outcome = attempt(after, statements, self.role)
         refusal, total = outcome.refusal, len(statements)
         expected = f"refused with {self.sqlstate}" if self.sqlstate else "refused as a violation"

@@ -74,20 +74,22 @@ def offending(
     database: Database, table: str, condition: str, shown: Sequence[str], title: str, total: int,
     parameters: Sequence[Any] | None = None, alias: str = "",
 ) -> Evidence:  # fmt: skip
-    """The first rows that meet the condition: primary key (or ctid where there is none), and the `shown` values.
+    """The first rows that meet the condition: primary key (or its place where there is none), and the `shown` values.
 
     All are text: Python has no value for some of PostgreSQL's, as the date infinity. With parameters, a `%` in the
     condition is written `%%`.
     """
     keys = list(database.catalog.primary_key(table))
     if not keys and table in database.catalog.tables:
-        keys = ["ctid"]
+        keys = [database.place]
     columns = [*keys, *(name for name in shown if name not in keys)]
     # The qualified name keeps ORDER BY from taking the text of the result instead of the column.
     prefix = alias or quote_identifier(parse_relation(table).name)
-    selected = ", ".join(f"{prefix}.{quote_identifier(name)}::text AS {quote_identifier(name)}" for name in columns)
+    selected = ", ".join(
+        f"{database.as_text(f'{prefix}.{quote_identifier(name)}')} AS {quote_identifier(name)}" for name in columns
+    )
     order = ", ".join(f"{prefix}.{quote_identifier(name)}" for name in keys) or "1"
-    relation = quote_relation(table)
+    relation = database.relation(table)
     if parameters is not None:
         relation = relation.replace("%", "%%")
         selected, order = selected.replace("%", "%%"), order.replace("%", "%%")

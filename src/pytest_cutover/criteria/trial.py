@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psycopg
-
 from pytest_cutover.criteria.checking import rows
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, describe_error
+from pytest_cutover.errors import NotChecked, QueryError
 from pytest_cutover.sql import Statement
 
 TRIAL_LIMIT_S = 60
 
-_TOUCHES_ROWS = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "SelectStmt")
 _SAYS_NOTHING = ("08", "40", "53", "55", "57", "58", "XX")
 """SQLSTATE classes of a server that could not answer: neither accepted nor rejected."""
 
@@ -56,24 +53,22 @@ def attempt(database: Database, statements: Sequence[Statement], role: str | Non
         QueryError: there is no such role.
     """
     touched: list[int | None] = []
-    with database.trial(role) as connection:
+    with database.trial(role, TRIAL_LIMIT_S) as trial:
         try:
-            connection.execute(f"SET LOCAL statement_timeout = '{TRIAL_LIMIT_S}s'")
             for statement in statements:
-                cursor = connection.execute(statement.text.encode())
-                touched.append(max(cursor.rowcount, 0) if statement.kind in _TOUCHES_ROWS else None)
-            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        except psycopg.Error as error:
+                touched.append(trial.run(statement))
+            trial.check_deferred()
+        except QueryError as error:
             return Outcome(_refusal(error, len(touched), len(statements)), tuple(touched))
     return Outcome(None, tuple(touched))
 
 
-def _refusal(error: psycopg.Error, passed: int, total: int) -> Refusal:
+def _refusal(error: QueryError, passed: int, total: int) -> Refusal:
     state = error.sqlstate or ""
     if not state or state[:2] in _SAYS_NOTHING:
-        raise NotChecked(f"the server gave no answer: {describe_error(error)}") from error
+        raise NotChecked(f"the server gave no answer: {error}") from error
     # The text of an exception raised by a function may hold values.
-    message = "a function raises an exception" if state == "P0001" else describe_error(error)
+    message = "a function raises an exception" if state == "P0001" else str(error)
     return Refusal(state, message, min(passed + 1, total), deferred=passed == total)
 
 

@@ -88,7 +88,7 @@ class Unique(TableKind):
         found = database.query(
             "SELECT coalesce(sum(size), 0), coalesce(sum(size) FILTER (WHERE counts), 0),"
             " coalesce(sum(size) FILTER (WHERE counts AND size > 1), 0), count(*) FILTER (WHERE counts AND size > 1) "
-            f"FROM (SELECT count(*) AS size, {counts} AS counts FROM {quote_relation(self.table)} GROUP BY {names}) AS grouped"
+            f"FROM (SELECT count(*) AS size, {counts} AS counts FROM {database.relation(self.table)} GROUP BY {names}) AS grouped"
         ).rows[0]
         return int(found[0]), int(found[1]), int(found[2]), int(found[3])
 

@@ -19,6 +19,7 @@ from pytest_cutover.errors import QueryError, describe_error
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import DEFAULT_SCHEMA
 from pytest_cutover.plan.values import TableName
+from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sql import names_in
 
 _SORTS = ("Sort", "Incremental Sort")
@@ -119,6 +120,7 @@ class UsesIndex(DatabaseKind):
 
 def _explain(database: Database, sql: str, *, whole_tables: bool = True) -> dict[str, Any]:
     """The plan of the query's statement; nothing of the session is changed."""
+    assert isinstance(database, PostgresDatabase)
     try:
         with database.connection.transaction(force_rollback=True):
             if not whole_tables:

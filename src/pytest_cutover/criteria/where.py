@@ -12,9 +12,7 @@ from pytest_cutover.criteria.fields import Predicate
 from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, mentioned, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
-from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.values import TableName
-from pytest_cutover.sql import names_in
 
 
 class Where(TableKind):
@@ -59,7 +57,7 @@ class Where(TableKind):
                 True, f"all {rows(total)} of {self.table} meet the condition", before=was, expected=expected,
                 actual="0 rows violate it", held_before=held_before,
             )  # fmt: skip
-        shown = mentioned(after, self.table, names_in(self.sql))
+        shown = mentioned(after, self.table, after.language.names_in(self.sql))
         violated = f"(\n{self.sql}\n) IS NOT TRUE"
         also = f": {nulls:,} where it is NULL" if nulls else ""
         return Finding(
@@ -76,12 +74,12 @@ class Where(TableKind):
         """All rows, those that do not meet the condition, and those among them where it is NULL."""
         found = database.query(
             "SELECT count(*), count(*) FILTER (WHERE met IS NOT TRUE), count(*) FILTER (WHERE met IS NULL)\n"
-            f"FROM (SELECT (\n{self.sql}\n) AS met FROM {quote_relation(self.table)}) AS judged"
+            f"FROM (SELECT (\n{self.sql}\n) AS met FROM {database.relation(self.table)}) AS judged"
         ).rows[0]
         return int(found[0]), int(found[1]), int(found[2])
 
     def _before(self, before: Database, after: Database, total: int) -> tuple[bool | None, str]:
-        lacking = absent_columns(before, self.table, mentioned(after, self.table, names_in(self.sql)))
+        lacking = absent_columns(before, self.table, mentioned(after, self.table, after.language.names_in(self.sql)))
         if lacking:
             return None, lacking
         if total > FEW_ROWS:

@@ -70,6 +70,7 @@ class _Reader:
         self.kinds = kinds
         self.own_kinds = own_kinds
         self.problems: list[str] = []
+        self.engine: object = None
         path = self.folder / PLAN_FILE
         self.shown = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
@@ -91,6 +92,7 @@ class _Reader:
         except tomllib.TOMLDecodeError as error:
             self.problem("", f"is not TOML: {error}")
             return None
+        self.engine = raw.get("engine")
         file = self._validate(PlanFile, raw, "")
         listed = raw.get("criteria")
         criteria = [
@@ -111,7 +113,7 @@ class _Reader:
 
     def _validate(self, model: type[Any], raw: Any, where: str) -> Any:
         try:
-            return model.model_validate(raw, context={"folder": self.folder, "root": self.root})
+            return model.model_validate(raw, context={"folder": self.folder, "root": self.root, "engine": self.engine})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 self._explain(model, where, detail)

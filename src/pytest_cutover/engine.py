@@ -1,0 +1,145 @@
+"""What a rehearsal asks of a database engine: one way for each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
+from pytest_cutover.backup.restore import restore
+from pytest_cutover.database import Database
+from pytest_cutover.errors import BackupError, SandboxError
+from pytest_cutover.migrate import StepsRun, run_steps
+from pytest_cutover.plan.model import Sandbox, Step
+from pytest_cutover.postgresql import PostgresDatabase
+from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.target import Target
+
+Progress = Callable[[str], None]
+
+Restored = tuple[Any, BackupFacts, tuple[str, ...]]
+"""The address of the database that a backup was restored into, the facts with what was handled, and warnings."""
+
+# disk_full and out_of_memory (PostgreSQL's documentation, appendix A).
+_OUT_OF_RESOURCES = ("53100", "53200")
+
+
+class Engine(ABC):
+    """A database engine. The address of a database is the engine's own: nobody else looks into it."""
+
+    name: str
+    """As reports spell it."""
+
+    @abstractmethod
+    def inspect(self, backup: Path) -> BackupFacts:
+        """What the backup is.
+
+        Raises:
+            BackupError: it cannot be accepted.
+        """
+
+    @abstractmethod
+    def server(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox, progress: Progress) -> Any:
+        """What makes, copies and drops databases: a `Server`, or what is like one.
+
+        Raises:
+            SandboxError: none can be had.
+        """
+
+    @abstractmethod
+    def restore(
+        self, facts: BackupFacts, server: Any, name: str, prelude: list[Path], owner: str | None, progress: Progress
+    ) -> Restored:
+        """Restores the backup into a fresh database.
+
+        Raises:
+            BackupError: not all of it arrived.
+            SandboxError: the server failed.
+        """
+
+    @abstractmethod
+    def prepare(self, server: Any, target: Any) -> None:
+        """Readies a restored database for being copied. Raises SandboxError where the server fails."""
+
+    @abstractmethod
+    def check_extensions(self, server: Any, wanted: set[str]) -> None:
+        """Raises BackupError where the server lacks one of the extensions."""
+
+    @abstractmethod
+    def database(self, target: Any, label: str, scratch: Callable[[], Any] | None = None) -> Database:
+        """The read-only view of a database; `scratch` makes a copy that may be written to."""
+
+    @abstractmethod
+    def run(
+        self, steps: Sequence[Step], folder: Path, server: Any, target: Any, role: str | None, backup: Path | None
+    ) -> StepsRun:
+        """What running the steps as the role gives.
+
+        Raises:
+            SandboxError: a step failed because the server did: that says nothing of the migration.
+        """
+
+
+class PostgreSQL(Engine):
+    """PostgreSQL, on a disposable server."""
+
+    name = "PostgreSQL"
+
+    def inspect(self, backup: Path) -> BackupFacts:
+        return inspect_backup(backup)
+
+    def server(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox, progress: Progress) -> Server:
+        return sandboxes.server(facts.at_least, wanted.major, wanted.image, progress)
+
+    def restore(
+        self, facts: BackupFacts, server: Server, name: str, prelude: list[Path], owner: str | None, progress: Progress
+    ) -> Restored:
+        return restore(facts, server, name, prelude, owner, progress)
+
+    def prepare(self, server: Server, target: Target) -> None:
+        try:
+            with target.connect() as connection:
+                connection.execute("ANALYZE")
+        except psycopg.Error as error:
+            raise server.failure("failed in ANALYZE", error) from error
+
+    def check_extensions(self, server: Server, wanted: set[str]) -> None:
+        with server.maintenance.connect() as connection:
+            known = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
+        missing = sorted(wanted - known)
+        if missing:
+            raise BackupError(
+                f"The plan needs the extensions {', '.join(missing)}, which this server lacks ({server.facts.why}).\n"
+                "Install them on it, or rehearse on a server that has them."
+            )
+
+    def database(self, target: Target, label: str, scratch: Callable[[], Target] | None = None) -> Database:
+        return PostgresDatabase(target, label, scratch)
+
+    def run(
+        self, steps: Sequence[Step], folder: Path, server: Server, target: Target, role: str | None, backup: Path | None
+    ) -> StepsRun:
+        with server.noting_roles():
+            run = run_steps(steps, folder, server.login(target, role) if role else target, backup)
+        failed = run.failed_step
+        if failed is not None and failed.error is not None:
+            if failed.error.sqlstate in _OUT_OF_RESOURCES:
+                raise server.failure(f"could not run {failed.name}", SandboxError(str(failed.error)))
+            try:
+                server.maintenance.connect().close()
+            except psycopg.OperationalError as error:
+                raise server.failure(f"ended while it ran {failed.name}", error) from error
+        return run
+
+
+def engine_of(name: str) -> Engine:
+    """The engine that a plan names."""
+    if name == "sqlite":
+        from pytest_cutover.sqlite.engine import SQLite
+
+        return SQLite()
+    return PostgreSQL()
