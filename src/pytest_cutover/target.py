@@ -83,6 +83,14 @@ class Target:
         return f"postgresql://{account}@{host}:{self.port}/{database}" + (f"?{urlencode(further)}" if further else "")
 
     @property
+    def places(self) -> dict[str, str]:
+        """What a command step's environment may hold of it."""
+        return {
+            "url": self.url, "host": self.host, "port": str(self.port), "database": self.database,
+            "user": self.user, "password": self.password, "path": "",
+        }  # fmt: skip
+
+    @property
     def shown(self) -> str:
         """The address for people, without the password."""
         return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"

@@ -8,20 +8,26 @@ from pathlib import Path
 from pytest_cutover.migrate.command import run_command
 from pytest_cutover.migrate.result import StepRun, StepsRun
 from pytest_cutover.migrate.sql import run_sql
+from pytest_cutover.migrate.sqlite import run_sqlite
 from pytest_cutover.plan.model import Step
+from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.target import Target
 
 __all__ = ["StepRun", "StepsRun", "run_steps"]
 
 
-def run_steps(steps: Sequence[Step], folder: Path, target: Target, backup: Path | None = None) -> StepsRun:
+def run_steps(
+    steps: Sequence[Step], folder: Path, target: Target | SqliteTarget, backup: Path | None = None
+) -> StepsRun:
     """Runs the steps in order; the first one that fails is the last one that runs."""
     done: list[StepRun] = []
     for step in steps:
         if done and done[-1].outcome != "ok":
             done.append(StepRun(step.name, "not_run", budget=step.budget))
-        elif step.sql is not None:
-            done.append(run_sql(folder / step.sql, step.name, target, step.budget))
-        else:
+        elif step.sql is None:
             done.append(run_command(step, folder, target, backup))
+        elif isinstance(target, SqliteTarget):
+            done.append(run_sqlite(folder / step.sql, step.name, target, step.budget))
+        else:
+            done.append(run_sql(folder / step.sql, step.name, target, step.budget))
     return StepsRun(tuple(done))

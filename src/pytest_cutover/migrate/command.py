@@ -27,6 +27,7 @@ from pytest_cutover.migrate.output import Output
 from pytest_cutover.migrate.result import Notice, StepError, StepRun
 from pytest_cutover.plan.model import Step
 from pytest_cutover.plan.values import format_duration
+from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.target import Target
 
 LIMIT_S = 3600.0
@@ -64,28 +65,30 @@ def time_limit(budget: float | None) -> float:
     return LIMIT_S if budget is None else max(LIMIT_IN_BUDGETS * budget, LEAST_LIMIT_S)
 
 
-def run_command(step: Step, folder: Path, target: Target, backup: Path | None) -> StepRun:
+def run_command(step: Step, folder: Path, target: Target | SqliteTarget, backup: Path | None) -> StepRun:
     """Runs the program in the plan's folder. A status other than 0 fails the step; a status of 0 proves nothing."""
     assert step.command is not None
     common = {"python": sys.executable, "backup": str(backup or "")}
-    secrets = longest_first([target.password, quote(target.password, safe=""), *secrets_of(os.environ)])
+    server = target if isinstance(target, Target) else None
+    own = [] if server is None else [server.password, quote(server.password, safe="")]
+    secrets = longest_first([*own, *secrets_of(os.environ)])
     output = Output(secrets)
     order = {
         "argv": [_fill(word, common) for word in step.command],
         "cwd": str(folder),
         "environments": {
-            "shut_in": command_environment(os.environ, _filled(step.env, _inside(target), common)),
-            "open": command_environment(os.environ, _filled(step.env, target, common)),
+            "shut_in": command_environment(os.environ, _filled(step.env, _inside(target).places, common)),
+            "open": command_environment(os.environ, _filled(step.env, target.places, common)),
         },
-        "sandbox": [target.host, target.port],
-        "listen": target.port,
+        "sandbox": None if server is None else [server.host, server.port],
+        "listen": 0 if server is None else server.port,
         "hidden": password_files(os.environ.get("HOME")),
     }
     limit = time_limit(step.budget)
     began = time.perf_counter()
     ending = _confined(order, output, limit)
     seconds = time.perf_counter() - began
-    notices = _end_sessions(target) if ending.error is None else ()
+    notices = _end_sessions(server) if ending.error is None and server is not None else ()
     error = None
     if ending.error is not None:
         error = StepError(f"the program {order['argv'][0]!r} could not be started: {ending.error}")  # type: ignore[index]
@@ -100,9 +103,9 @@ def run_command(step: Step, folder: Path, target: Target, backup: Path | None) -
     )  # fmt: skip
 
 
-def _inside(target: Target) -> Target:
-    """The target as a program that is shut in finds it: through a port of its own loopback."""
-    if target.host.startswith("/"):
+def _inside(target: Target | SqliteTarget) -> Target | SqliteTarget:
+    """The target as a program that is shut in finds it: a server through a port of its own loopback."""
+    if isinstance(target, SqliteTarget) or target.host.startswith("/"):
         return target
     if target.parameters.get("sslmode") == "verify-full":
         # The certificate names the server: its name stays, and only the way to it changes.
@@ -110,11 +113,7 @@ def _inside(target: Target) -> Target:
     return replace(target, host=_LOOPBACK)
 
 
-def _filled(given: dict[str, str], target: Target, common: dict[str, str]) -> dict[str, str]:
-    places = {
-        "url": target.url, "host": target.host, "port": str(target.port), "database": target.database,
-        "user": target.user, "password": target.password, "path": "",
-    }  # fmt: skip
+def _filled(given: dict[str, str], places: dict[str, str], common: dict[str, str]) -> dict[str, str]:
     return {name: _fill(value, places | common) for name, value in given.items()}
 
 

@@ -204,8 +204,6 @@ class _Reader:
 
     def _check_supported(self, file: PlanFile) -> None:
         """What the format knows and this version cannot rehearse is refused here, not in the middle of a run."""
-        if file.engine != "postgresql":
-            self.problem("engine", f'found "{file.engine}": this version rehearses "postgresql" only')
         steps = [("migrate", file.migrate.steps)]
         steps += [(f'rollback "{rollback.name}"', rollback.steps) for rollback in file.rollback]
         for place, listed in steps:

@@ -40,7 +40,7 @@ def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
 def _target(rehearsal: Rehearsal, server: Server) -> dict[str, Any]:
     return {
         "kind": server.facts.kind,
-        "server": f"PostgreSQL {server.facts.version}",
+        "server": f"{rehearsal.engine.name} {server.facts.version}",
         "server_version": server.facts.version,
         "why": server.facts.why,
         "image": server.facts.image,

@@ -11,6 +11,7 @@ from pytest_cutover.sandbox.container import ContainerServer, Engine
 from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.sandbox.given import GivenServer
 from pytest_cutover.sandbox.server import Server, ServerFacts
+from pytest_cutover.sandbox.sqlite import SqliteFolder
 
 __all__ = ["AUTO", "DOCKER", "EMBEDDED", "EmbeddedServer", "Sandboxes", "Server", "ServerFacts"]
 
@@ -32,6 +33,17 @@ class Sandboxes:
         self._live = live or {}
         self._servers: dict[str, Server] = {}
         self._engine: Engine | SandboxError | None = None
+        self._files: SqliteFolder | None = None
+
+    def files(self) -> SqliteFolder:
+        """The folder for SQLite databases, whatever `choice` says of servers.
+
+        Raises:
+            SandboxError: it cannot be made.
+        """
+        if self._files is None:
+            self._files = SqliteFolder()
+        return self._files
 
     def describe(self) -> str:
         """Where plans will be rehearsed and why, as far as that is known before one is."""
@@ -115,6 +127,9 @@ class Sandboxes:
     def close(self) -> None:
         """Ends every server and removes what they left."""
         with ExitStack() as closing:
+            if self._files is not None:
+                closing.callback(self._files.close)
+                self._files = None
             while self._servers:
                 closing.callback(self._servers.popitem()[1].close)
             if isinstance(self._engine, Engine):

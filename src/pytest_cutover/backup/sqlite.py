@@ -1,0 +1,310 @@
+"""SQLite backups: database files and `.dump` texts, gzip-compressed or not, accepted only where all of it is there."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+from pytest_cutover.backup.inspect import BackupFacts
+from pytest_cutover.backup.meter import Progress
+from pytest_cutover.backup.plain import CHUNK_BYTES
+from pytest_cutover.errors import BackupError
+from pytest_cutover.sandbox.sqlite import SqliteFolder, copy_database
+from pytest_cutover.sqlite.connection import SqliteTarget
+from pytest_cutover.sqlite.tokens import Piece, statements
+
+MAGIC = b"SQLite format 3\0"
+_GZIP = b"\x1f\x8b"
+_HEADER_BYTES = 100
+_SHOWN_PROBLEMS = 5
+_BESIDE = {
+    "-wal": "the write-ahead log beside it was included",
+    "-journal": "the rollback journal beside it was applied: the copy was taken in the middle of a transaction",
+}
+"""What SQLite leaves beside a database that is in use, and belongs to it."""
+
+_OTHERS = {
+    b"PGDMP": "a pg_dump archive of PostgreSQL", b"PK": "a zip file", b"BZh": "compressed with bzip2",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd", b"\xfd7zXZ": "compressed with xz",
+    b"\xff\xfe": "a UTF-16 text", b"\xfe\xff": "a UTF-16 text",
+}  # fmt: skip
+_ALLOWED_PRAGMAS = frozenset({"foreign_keys", "writable_schema", "user_version", "application_id", "encoding"})
+_ATTACH, _DETACH, _PRAGMA, _DENY = 24, 25, 19, 1
+
+
+def inspect_sqlite_backup(path: Path) -> BackupFacts:
+    """What the file is. The SHA-256 is that of the file, followed by what belongs to it and lies beside it.
+
+    Raises:
+        BackupError: it is missing, empty, cut, or of a form that cannot be restored, with the cause and the remedy.
+    """
+    if not path.exists():
+        raise BackupError(
+            f"The backup {path} does not exist.\nPut it there, correct backup.path in the plan, or give --backup PATH."
+        )
+    if path.is_dir():
+        raise BackupError(f"The backup {path} is a folder. Give the SQLite database file, or a text of `.dump`.")
+    try:
+        digest, size = hashlib.sha256(), 0
+        beside = _beside(path)
+        for part in (path, *beside):
+            with part.open("rb") as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+        with path.open("rb") as stream:
+            start = stream.read(_HEADER_BYTES)
+    except OSError as error:
+        raise BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
+    if not start:
+        raise BackupError(f"The backup {path} is empty (0 bytes): the program that took it failed. Take it again.")
+    packed = start.startswith(_GZIP)
+    with _opened(path) as stream:
+        start = _first(path, stream)
+    form = "file" if start.startswith(MAGIC) else "text"
+    if form == "text":
+        _refuse_others(path, start)
+    elif not packed:
+        _check_length(path, start, beside)
+    handled = tuple(_BESIDE[part.name.removeprefix(path.name)] for part in beside) if form == "file" else ()
+    return BackupFacts(
+        path, f"SQLite {form}{', gzip' if packed else ''}", size, digest.hexdigest(),
+        server_version=_writer(start) if form == "file" else None, handled=handled,
+    )  # fmt: skip
+
+
+def restore_sqlite(
+    facts: BackupFacts, server: SqliteFolder, database: str, progress: Progress
+) -> tuple[SqliteTarget, BackupFacts, tuple[str, ...]]:
+    """Copies or loads the backup into a new database and proves it whole.
+
+    Raises:
+        BackupError: the file is damaged, or the text did not go through to its end.
+    """
+    target = server.place(database, database_name(facts.path))
+    progress("restoring")
+    try:
+        if facts.format.startswith("SQLite file"):
+            _copy_file(facts.path, server, database, target)
+        else:
+            _load_text(facts.path, target)
+        _check_integrity(facts.path, target)
+    except OSError as error:
+        server.drop(database)
+        raise server.failure(f"could not restore {facts.path}", error) from error
+    except BaseException:
+        server.drop(database)
+        raise
+    return target, facts, ()
+
+
+def database_name(path: Path) -> str:
+    """What the restored database's file is called: as the backup, without what only says how it is packed."""
+    name = path.name.removesuffix(".gz")
+    return name.removesuffix(".sql") + ".db" if name.endswith(".sql") else name
+
+
+def _beside(path: Path) -> list[Path]:
+    """What SQLite left beside the file and belongs to it."""
+    found = [path.with_name(path.name + suffix) for suffix in _BESIDE]
+    return [each for each in found if each.is_file() and each.stat().st_size > 0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as plain:
+        packed = plain.read(2) == _GZIP
+        plain.seek(0)
+        if not packed:
+            yield plain
+            return
+        with gzip.GzipFile(fileobj=plain) as unpacked:
+            yield unpacked  # type: ignore[misc]
+
+
+def _first(path: Path, stream: IO[bytes]) -> bytes:
+    try:
+        start = stream.read(_HEADER_BYTES)
+    except (EOFError, OSError, zlib.error) as error:
+        raise _cut_gzip(path, error) from error
+    if not start:
+        raise BackupError(f"The backup {path} holds nothing once it is unpacked. Take it again.")
+    return start
+
+
+def _cut_gzip(path: Path, error: BaseException) -> BackupError:
+    return BackupError(f"The backup {path} is cut or damaged ({error}). Take or copy it again.")
+
+
+def _refuse_others(path: Path, start: bytes) -> None:
+    for magic, what in _OTHERS.items():
+        if start.startswith(magic):
+            raise BackupError(
+                f'The backup {path} is {what}, and the plan says engine = "sqlite".\n'
+                "Give a SQLite database file or the text of its `.dump`, plain or packed with gzip."
+            )
+    if b"PostgreSQL database dump" in start:
+        raise BackupError(
+            f'The backup {path} is a dump of PostgreSQL, and the plan says engine = "sqlite".\n'
+            "Give a SQLite database, or correct `engine` in the plan."
+        )
+    if b"\0" in start:
+        raise BackupError(
+            f"The backup {path} is neither a SQLite database nor a text: it begins with other bytes.\n"
+            "Is it encrypted (SQLCipher), or another program's file? Give the plain database or the text of its `.dump`."
+        )
+
+
+def _check_length(path: Path, header: bytes, beside: list[Path]) -> None:
+    """Raises BackupError where the file is shorter than its header says."""
+    if len(header) < _HEADER_BYTES:
+        raise BackupError(f"The backup {path} is cut: it ends inside its header. Take or copy it again.")
+    page = int.from_bytes(header[16:18], "big")
+    page = 65536 if page == 1 else page
+    pages = int.from_bytes(header[28:32], "big")
+    # Only where both counters agree does the header know its length (https://sqlite.org/fileformat.html, 1.3.7).
+    known = header[24:28] == header[92:96]
+    size = path.stat().st_size
+    if known and not beside and size < page * pages:
+        raise BackupError(
+            f"The backup {path} is cut: it has {size:,} bytes, and its header says {pages:,} pages of {page:,}, which "
+            f"are {page * pages:,}.\nTake or copy it again; copy a database in use with `.backup` or VACUUM INTO."
+        )
+
+
+def _writer(header: bytes) -> str | None:
+    """The SQLite version that last wrote the file."""
+    number = int.from_bytes(header[96:100], "big")
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}" if number else None
+
+
+def _copy_file(path: Path, server: SqliteFolder, database: str, target: SqliteTarget) -> None:
+    """Unpacks the file and what belongs to it into a private folder, where SQLite may write beside it."""
+    raw = server.place(f"{database}_raw", target.path.name)
+    try:
+        try:
+            with _opened(path) as stream, raw.path.open("wb") as sink:
+                shutil.copyfileobj(stream, sink, CHUNK_BYTES)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise _cut_gzip(path, error) from error
+        for part in _beside(path):
+            shutil.copyfile(part, raw.path.with_name(raw.path.name + part.name.removeprefix(path.name)))
+        try:
+            with closing(raw.connect()) as connection:
+                # Opened for writing once, so that a rollback journal is applied.
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            copy_database(raw, target)
+        except sqlite3.Error as error:
+            raise BackupError(
+                f"The backup {path} is no whole SQLite database: {error}.\n"
+                "Take it again with `.backup` or VACUUM INTO; a file copied while it is written to is not one."
+            ) from error
+    finally:
+        server.drop(f"{database}_raw")
+
+
+def _check_integrity(path: Path, target: SqliteTarget) -> None:
+    """Raises BackupError where SQLite finds damage. Violated foreign keys are not damage: production may have them."""
+    try:
+        with closing(target.connect(read_only=True)) as connection:
+            found = [row[0] for row in connection.execute(f"PRAGMA integrity_check({_SHOWN_PROBLEMS})").fetchall()]
+    except sqlite3.Error as error:
+        found = [str(error)]
+    if found != ["ok"]:
+        raise BackupError(
+            f"The backup {path} is damaged; PRAGMA integrity_check says:\n    "
+            + "\n    ".join(line for each in found for line in each.splitlines())
+            + "\nTake it again, and look at the database that it was taken from: the damage may be there."
+        )
+
+
+def _load_text(path: Path, target: SqliteTarget) -> None:
+    """Runs the statements of a `.dump`, from its BEGIN to its COMMIT."""
+    pieces, text = _read_text(path)
+    target.path.touch(mode=0o600)
+    with closing(target.connect()) as connection:
+        connection.create_function("unistr", 1, _unistr, deterministic=True)
+        connection.set_authorizer(_loading)
+        for piece in pieces:
+            try:
+                connection.execute(piece.text)
+            except (sqlite3.Error, sqlite3.Warning) as error:
+                line = text.count("\n", 0, piece.start) + 1
+                raise BackupError(
+                    f"Restoring the backup {path} failed at line {line}: {_without_values(error)}\n"
+                    "Look at this statement; a backup is only accepted if all of it arrives."
+                ) from error
+        if connection.in_transaction:
+            raise _cut_text(path, "its transaction is not committed")
+    # The triggers and views of a dump are only read when the schema is read anew.
+    with closing(target.connect()) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+
+def _read_text(path: Path) -> tuple[list[Piece], str]:
+    """The statements of a `.dump`, which is one transaction."""
+    try:
+        with _opened(path) as stream:
+            text = stream.read().decode("utf-8-sig")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _cut_gzip(path, error) from error
+    except UnicodeDecodeError as error:
+        raise BackupError(
+            f"The backup {path} is not UTF-8 (byte {error.start}), as a `.dump` is. Was it recoded on its way?"
+        ) from error
+    if "ROLLBACK; -- due to errors" in text or "CORRUPTION ERROR" in text:
+        raise BackupError(
+            f"The backup {path} says itself that `.dump` met damage in the database. Take it from a whole one."
+        )
+    try:
+        pieces = list(statements(text))
+    except ValueError as error:
+        raise _cut_text(path, str(error)) from error
+    shell = re.search(r"^\.[a-z]+\b.*$", text, re.MULTILINE)
+    if shell is not None and any(piece.tokens[0].text == "." for piece in pieces):
+        raise BackupError(f"The backup {path} holds the shell's command {shell[0].split()[0]}, which is not SQL.")
+    words = [piece.tokens[0].word for piece in pieces]
+    if "BEGIN" not in words:
+        raise BackupError(
+            f"The backup {path} is no text of `.dump`: it has no BEGIN TRANSACTION, so that its end could not be known.\n"
+            "Take it again with `sqlite3 DATABASE .dump`."
+        )
+    if words[-1] != "COMMIT" or not pieces[-1].closed:
+        raise _cut_text(path, "it does not end with COMMIT;")
+    return pieces, text
+
+
+def _cut_text(path: Path, what: str) -> BackupError:
+    return BackupError(f"The backup {path} is cut: {what}. Take or copy it again.")
+
+
+def _loading(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
+    """SQLite's authorizer while a text is loaded: it may fill its own file, and reach no other."""
+    if action in (_ATTACH, _DETACH):
+        return _DENY
+    if action == _PRAGMA and (first or "").lower() not in _ALLOWED_PRAGMAS:
+        return _DENY
+    return 0
+
+
+def _unistr(text: str | None) -> str | None:
+    """SQLite's unistr(), which `.dump` writes from 3.50 on and earlier versions lack."""
+    if text is None:
+        return None
+    return re.sub(
+        r"\\(?:\\|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))",
+        lambda match: chr(int(next(each for each in match.groups() if each), 16)) if any(match.groups()) else "\\",
+        text,
+    )
+
+
+def _without_values(error: BaseException) -> str:
+    return re.sub(r'near ".*": ', "", str(error), flags=re.DOTALL)

@@ -1,0 +1,1 @@
+"""SQLite as a database engine: its files, its SQL, and what a rehearsal asks of it."""

@@ -1,0 +1,217 @@
+"""A SQLite database as checks see it: opened for reading alone, the SQL of a plan held to reading by SQLite itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_cutover.catalog import Catalog
+from pytest_cutover.catalog.sqlite import quote_table, read_sqlite_catalog
+from pytest_cutover.content import RowDifferences, TableContent
+from pytest_cutover.content.sqlite import sqlite_contents, sqlite_differences
+from pytest_cutover.database import Database, Fetched, Rows, Trial
+from pytest_cutover.errors import QueryError
+from pytest_cutover.language import Language
+from pytest_cutover.sql import Statement
+from pytest_cutover.sqlite import language as sqlite_language
+from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+_STEPS = 1000
+"""How many steps of its machine SQLite takes between two looks at the clock."""
+
+_TOUCHES_ROWS = ("InsertStmt", "UpdateStmt", "DeleteStmt")
+
+
+class SqliteDatabase(Database):
+    """A SQLite database file. `scratch` makes a copy that may be written to."""
+
+    language: ClassVar[Language] = sqlite_language
+    place: ClassVar[str] = "rowid"
+
+    def __init__(self, target: SqliteTarget, label: str, scratch: Callable[[], SqliteTarget] | None = None) -> None:
+        super().__init__(label)
+        self.target = target
+        self._make_scratch = scratch
+        self._connection: sqlite3.Connection | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.label} database {self.target.shown}>"
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection behind this view: it reads, and SQLite refuses everything else."""
+        if self._connection is None:
+            try:
+                self._connection = self.target.connect(read_only=True)
+            except sqlite3.Error as error:
+                raise as_query_error(error) from error
+            self._connection.set_authorizer(only_reading)
+        return self._connection
+
+    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
+        """As `Database.query`; parameters are written `?`."""
+        try:
+            with closing(self.connection.execute(sql, tuple(parameters or ()))) as cursor:
+                columns = tuple(column[0] for column in cursor.description or ())
+                return Rows(columns, cursor.fetchall())
+        except sqlite3.Error as error:
+            raise as_query_error(error) from error
+
+    def fetch(self, sql: str, keep: int) -> Fetched:
+        rows: list[tuple[Any, ...]] = []
+        total = 0
+        try:
+            with closing(self.connection.execute(sql)) as cursor:
+                columns = tuple(column[0] for column in cursor.description or ())
+                for row in cursor:
+                    if total < keep:
+                        rows.append(row)
+                    total += 1
+        except sqlite3.Error as error:
+            raise as_query_error(error) from error
+        return Fetched(columns, rows, total, self._key_positions(sql, columns))
+
+    def _key_positions(self, sql: str, columns: Sequence[str]) -> tuple[int, ...]:
+        """Python does not say which table a column of a result is from, so only the plainest query has keys."""
+        tables = self.language.tables_read(sql)
+        if len(tables) != 1 or len(set(columns)) != len(columns) or _AS in {word.upper() for word in sql.split()}:
+            return ()
+        key = self.catalog.primary_key(tables[0])
+        return tuple(position for position, name in enumerate(columns) if name in key)
+
+    def drain(self, sql: str) -> None:
+        try:
+            with closing(self.connection.execute(sql)) as cursor:
+                for _ in cursor:
+                    pass
+        except sqlite3.Error as error:
+            raise as_query_error(error) from error
+
+    @contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        connection = self.connection
+        _limit(connection, seconds)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    def relation(self, table: str) -> str:
+        return quote_table(table)
+
+    def as_text(self, expression: str) -> str:
+        return f"CAST({expression} AS TEXT)"
+
+    def count_own(self, table: str) -> int:
+        return self.count(table)
+
+    def differences_to(self, after: SqliteDatabase, may_change: Mapping[str, Collection[str]]) -> list[RowDifferences]:
+        return sqlite_differences(self.target, after.target, self.catalog, after.catalog, may_change)
+
+    def _read_catalog(self) -> Catalog:
+        try:
+            with closing(self.target.connect(read_only=True)) as connection:
+                return read_sqlite_catalog(connection)
+        except sqlite3.Error as error:
+            raise as_query_error(error) from error
+
+    def _read_contents(self) -> dict[str, TableContent]:
+        return sqlite_contents(self.target, self.catalog)
+
+    def _make_engine(self) -> sqlalchemy.Engine:
+        import sqlalchemy
+
+        def connect() -> sqlite3.Connection:
+            connection = self.target.connect(read_only=True)
+            connection.set_authorizer(_reading_in_transactions)
+            return connection
+
+        return sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.pool.NullPool)
+
+    @cached_property
+    def _scratch_target(self) -> SqliteTarget:
+        if self._make_scratch is None:
+            raise QueryError(f"the {self.label} database cannot be written to, not even in a copy")
+        return self._make_scratch()
+
+    @contextmanager
+    def trial(self, role: str | None = None, timeout_s: int = 60) -> Iterator[Trial]:
+        if role is not None:
+            raise QueryError("SQLite has no roles", "0A000")
+        with closing(self._scratch_target.connect()) as connection:
+            _limit(connection, timeout_s)
+            trial = _SqliteTrial(connection)
+            try:
+                yield trial
+            finally:
+                connection.set_progress_handler(None, 0)
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if trial.committed:
+                    self.__dict__.pop("_scratch_target", None)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._dispose_engine()
+
+
+_AS = "AS"
+
+
+def _reading_in_transactions(
+    action: int, first: str | None, second: str | None, database: str | None, source: str | None
+) -> int:
+    """As `only_reading`, with the transactions that SQLAlchemy begins and ends."""
+    return 0 if action == _TRANSACTION else only_reading(action, first, second, database, source)
+
+
+_TRANSACTION = 22
+"""SQLITE_TRANSACTION of sqlite3.h."""
+
+
+def _limit(connection: sqlite3.Connection, seconds: float) -> None:
+    """Interrupts what the connection runs once this time is over."""
+    end = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+
+
+class _SqliteTrial:
+    """The statements of a trial, in one transaction that begins behind what sets the session up."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.committed = False
+
+    def run(self, statement: Statement) -> int | None:
+        try:
+            if statement.kind == "PragmaStmt":
+                self._connection.execute(statement.text)
+                return None
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            before = self._connection.total_changes
+            returned = len(self._connection.execute(statement.text).fetchall())
+        except sqlite3.Error as error:
+            raise as_query_error(error) from error
+        if statement.kind == "SelectStmt":
+            return returned
+        return self._connection.total_changes - before if statement.kind in _TOUCHES_ROWS else None
+
+    def check_deferred(self) -> None:
+        """Only COMMIT checks a deferred foreign key; the copy that keeps what it commits is not used again."""
+        if not self._connection.in_transaction or not self._connection.execute("PRAGMA foreign_keys").fetchone()[0]:
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise as_query_error(error) from error
+        self.committed = True
