@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import ValidationInfo
 
-if TYPE_CHECKING:
-    from pytest_cutover.sql import ExpectedQuery, Statement
+from pytest_cutover import sql as postgresql_language
+from pytest_cutover.sql import ExpectedQuery, Statement
+from pytest_cutover.sqlite import language as sqlite_language
 
 T = TypeVar("T")
 
@@ -37,10 +38,4 @@ class Language(Protocol):
 
 def language_of(info: ValidationInfo) -> Language:
     """The language of the plan that is being read: PostgreSQL's where none is said."""
-    if (info.context or {}).get("engine") == "sqlite":
-        from pytest_cutover.sqlite import language
-
-        return language
-    from pytest_cutover import sql
-
-    return sql
+    return sqlite_language if (info.context or {}).get("engine") == "sqlite" else postgresql_language

@@ -78,7 +78,7 @@ def parcels(tmp_path: Path) -> Project:
         migration="BEGIN;\nALTER TABLE parcels ADD COLUMN weight_g INTEGER;\nUPDATE parcels SET weight_g = 50;\nCOMMIT;\n",
         rollback="ALTER TABLE parcels DROP COLUMN weight_g;\n",
     )
-    text = PLAN.replace('[migrate]\n', '[migrate]\nrerun = "refuses"\n')
+    text = PLAN.replace("[migrate]\n", '[migrate]\nrerun = "refuses"\n')
     made.write("migrations/first/plan.toml", text)
     made.write("migrations/first/copy_back.py", COPY_BACK)
     return made
