@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import sys
 from collections import Counter
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from pytest_cutover.backup.preludes import ready_made
 from pytest_cutover.errors import PlanError
+from pytest_cutover.names import nearest
 from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
 
 if sys.version_info >= (3, 11):
@@ -51,12 +51,6 @@ def load_plans(
     if problems:
         raise PlanError(problems)
     return plans
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """` Did you mean "…"?` with the nearest known word, or nothing where none is near."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f' Did you mean "{close[0]}"?' if close else ""
 
 
 class _Reader:
