@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pytest_cutover.errors import CutoverError
@@ -114,7 +115,7 @@ def resolve(
             continue
         found.append(_read(path, script, version, description, settings, placeholders, session))
     found.sort(key=lambda each: (each.version is None, each.version or Version("0", (0,)), each.description))
-    for one, other in zip(found, found[1:]):
+    for one, other in pairwise(found):
         if one.version is not None and one.version == other.version:
             raise FlywayError(f"Found more than one migration with version {one.version}: {one.script}, {other.script}")
         if one.version is None and other.version is None and one.description == other.description:

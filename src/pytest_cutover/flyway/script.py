@@ -20,6 +20,7 @@ _OUTSIDE = re.compile(
     r"(CREATE|DROP) (DATABASE|TABLESPACE|SUBSCRIPTION)\b|ALTER SYSTEM\b|(CREATE|DROP)( UNIQUE)? INDEX CONCURRENTLY\b"
     r"|REINDEX( VERBOSE)? (SCHEMA|DATABASE|SYSTEM)\b|VACUUM\b|DISCARD ALL\b"
 )
+_CONCURRENTLY = re.compile(r"(CREATE|DROP)( UNIQUE)? INDEX CONCURRENTLY\b|REINDEX .*CONCURRENTLY\b")
 _ADD_VALUE = re.compile(r"ALTER TYPE .* ADD VALUE\b")
 _ADD_VALUE_IN_TRANSACTION_SINCE = 12
 _WORDS = 12
@@ -31,6 +32,11 @@ def runs_outside(statement: str, major: int) -> bool:
     if major < _ADD_VALUE_IN_TRANSACTION_SINCE and _ADD_VALUE.match(words):
         return True
     return _OUTSIDE.match(words) is not None
+
+
+def waits_for_transactions(statement: str) -> bool:
+    """True for a statement that ends only after every transaction that is open beside it."""
+    return _CONCURRENTLY.match(_first_words(statement)) is not None
 
 
 def in_transaction(migration: Migration, statements: list[Statement], settings: Settings, major: int) -> bool:

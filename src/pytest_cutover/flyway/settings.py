@@ -200,7 +200,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _whole_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("write a whole number")
+        raise ValueError("write a whole number")  # noqa: TRY004 (one kind of error for all)
     return value
 
 

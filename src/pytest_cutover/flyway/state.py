@@ -56,14 +56,14 @@ def pending(infos: Sequence[Info], settings: Settings) -> list[Migration]:
     return found[:1] if settings.target == "next" else found
 
 
-def problems(infos: Sequence[Info], settings: Settings, *, ignore_pending: bool) -> list[str]:
-    """What validation finds, one text each; `ignore_pending` as in the validation before a migration."""
+def problems(infos: Sequence[Info], settings: Settings, *, ignore_pending: bool) -> list[tuple[Info, str]]:
+    """What validation finds: each wrong one with Flyway's text; `ignore_pending` as in the one before a migration."""
     baseline = max((info.version for info in infos if info.state == "BASELINE" and info.version), default=None)
     found = []
     for info in infos:
         text = _problem(info, settings, baseline, ignore_pending)
         if text:
-            found.append(text)
+            found.append((info, text))
     return found
 
 
@@ -78,7 +78,9 @@ class _Context:
         }
         self.last_resolved = max(self.by_version, default=None)
         self.latest_runs = {each.description: each.rank for each in applied if each.version is None}
-        self.baseline = max((each.version for each in applied if each.type == "BASELINE" and each.version), default=None)
+        self.baseline = max(
+            (each.version for each in applied if each.type == "BASELINE" and each.version), default=None
+        )
         self.deleted = _deleted(applied)
         self.out_of_order: set[int] = set()
         self.last_applied: Version | None = None

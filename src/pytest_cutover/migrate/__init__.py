@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_cutover.migrate.command import run_command
+from pytest_cutover.migrate.flyway import run_flyway
 from pytest_cutover.migrate.result import StepRun, StepsRun
 from pytest_cutover.migrate.sql import run_sql
 from pytest_cutover.plan.model import Step
@@ -22,6 +23,8 @@ def run_steps(steps: Sequence[Step], folder: Path, target: Target, backup: Path 
             done.append(StepRun(step.name, "not_run", budget=step.budget))
         elif step.sql is not None:
             done.append(run_sql(folder / step.sql, step.name, target, step.budget))
+        elif step.flyway is not None:
+            done.append(run_flyway(step, folder, target))
         else:
             done.append(run_command(step, folder, target, backup))
     return StepsRun(tuple(done))
