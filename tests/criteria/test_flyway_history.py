@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from pytest_cutover.database import Database
+from pytest_cutover.criteria import KINDS
 from pytest_cutover.finding import Finding
 from pytest_cutover.migrate import run_steps
 from pytest_cutover.plan.model import Step
+from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.target import Target
 from tests.criteria.conftest import problem, read
 
@@ -29,15 +30,16 @@ class Parking:
 
     new_database: Callable[..., Target]
     folder: Path
-    opened: list[Database]
+    opened: list[PostgresDatabase]
 
     def check(
-        self, files: dict[str, str] | None = None, *, first: str = "", last: str = "", begin: dict[str, str] | None = None,
+        self, files: dict[str, str] | None = None, *, old: str = "", first: str = "", last: str = "", begin: dict[str, str] | None = None,
         settings: dict[str, Any] | None = None, run: bool = True, plain: bool = False, **keys: Any,
     ) -> Finding:  # fmt: skip
         """What the criterion finds; `plain` leaves out what ran, as where a program ran Flyway."""
         before = self.new_database()
         self._run(before, begin if begin is not None else {"V1__lots.sql": V1, "R__views.sql": VIEW}, {})
+        self._sql(before, old)
         after = self.new_database(template=before)
         self._sql(after, first)
         done = self._run(after, files if files is not None else ALL, settings or {}) if run else None
@@ -45,11 +47,9 @@ class Parking:
         if not run:
             self._write(files if files is not None else ALL)
         migrate = {"steps": [{"flyway": "sql", "settings": settings or {}}]}
-        databases = Database(before, "before"), Database(after, "after")
+        databases = PostgresDatabase(before, "before"), PostgresDatabase(after, "after")
         self.opened += databases
         databases[1].run = None if plain else done
-        from pytest_cutover.criteria import KINDS
-
         given = {"id": "c", "kind": "flyway_history", **keys}
         criterion = KINDS["flyway_history"].model_validate(
             given, context={"folder": self.folder, "root": self.folder, "migrate": migrate}
@@ -217,11 +217,13 @@ def test_a_history_that_was_tampered_with_fails(parking: Parking, sql: str, told
 
 def test_the_row_of_a_failed_one_may_be_taken_away_before_it_is_tried_again(parking: Parking) -> None:
     """What Flyway's repair does."""
-    finding = parking.check(
-        begin={"V1__lots.sql": V1, "R__views.sql": VIEW},
-        first="DELETE FROM flyway_schema_history WHERE NOT success",
-    )
+    failed = "INSERT INTO flyway_schema_history SELECT 3, '2', 'rates', 'SQL', 'V2__rates.sql', 1, current_user, now(), 5, false"
 
+    finding = parking.check(old=failed, first="DELETE FROM flyway_schema_history WHERE NOT success")
+    kept = parking.check(old=failed, settings={"validateOnMigrate": False})
+
+    assert not kept.holds
+    assert "version 2 (rates) failed" in kept.message
     assert finding.holds, finding
 
 
