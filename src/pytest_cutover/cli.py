@@ -10,7 +10,8 @@ from pathlib import Path
 from pytest_cutover import __version__
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import CutoverError, PlanError
-from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, load_plans, nearest
+from pytest_cutover.names import nearest
+from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, load_plans
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plan.targets import live_addresses, resolve
 from pytest_cutover.sandbox import AUTO, Sandboxes

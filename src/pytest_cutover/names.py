@@ -7,7 +7,9 @@ holds a dot or a double quote is written in double quotes, a double quote inside
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 DEFAULT_SCHEMA = "public"
@@ -93,3 +95,9 @@ def quote_relation(text: str) -> str:
     """The relation of `parse_relation` as an SQL identifier."""
     relation = parse_relation(text)
     return f"{quote_identifier(relation.schema)}.{quote_identifier(relation.name)}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """` Did you mean "…"?` with the nearest known word, or nothing where none is near."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f' Did you mean "{close[0]}"?' if close else ""

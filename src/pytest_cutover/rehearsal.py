@@ -191,7 +191,7 @@ class Rehearsal:
                 assert self._template is not None
                 after = self._clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
-                self.migration = self._run(self.plan.file.migrate.steps, self._targets["after"])
+                self.migration = after.run = self._run(self.plan.file.migrate.steps, self._targets["after"])
                 self.databases["after"] = after
                 failed = self.migration.failed_step
                 stage.error = step_failure(failed) if failed is not None else ""

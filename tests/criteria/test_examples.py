@@ -27,13 +27,13 @@ engine = "postgresql"
 path = "backup.sql"
 {backup}
 [migrate]
-steps = [{{ sql = "migration.sql" }}]
 {migrate}
 {rollback}
 [[criteria]]
 id = "example"
 {criterion}
 """
+STEPS = 'migrate.steps = [{ sql = "migration.sql" }]'
 ANY_CRITERION = 'kind = "query"\nsql = "SELECT 1"\nvalue = 1'
 
 
@@ -100,6 +100,7 @@ def _rehearse(kind: type[Kind], backup: bytes, restores: Restores, folder: Path,
     (folder / "backup.sql").write_bytes(backup)
     (folder / "migration.sql").write_text(example.passing if passing else example.failing)
     for name, text in example.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     more = example.plan if passing or example.failing_plan is None else example.failing_plan
     rollback = example.rollback if passing or example.failing_rollback is None else example.failing_rollback
@@ -110,7 +111,7 @@ def _rehearse(kind: type[Kind], backup: bytes, restores: Restores, folder: Path,
         PLAN.format(
             plan="\n".join(line for line in more.splitlines() if line.startswith("changes.")),
             backup="\n".join(_under("backup", more)),
-            migrate="\n".join(_under("migrate", more)),
+            migrate="\n".join(_under("migrate", more if "migrate.steps" in more else f"{STEPS}\n{more}")),
             rollback='[[rollback]]\nname = "back"\nsteps = [{ sql = "rollback.sql" }]' if rollback else "",
             criterion=criterion,
         )

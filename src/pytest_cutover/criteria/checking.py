@@ -11,7 +11,7 @@ from pytest_cutover.criteria.base import Kind
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked, QueryError
 from pytest_cutover.finding import EVIDENCE_ROWS, Evidence, Finding
-from pytest_cutover.plan.load import nearest
+from pytest_cutover.names import nearest
 
 CHEAP_S = 0.25
 """A question that took longer on `after` is not asked of `before`, and one asked there is cut off after this."""

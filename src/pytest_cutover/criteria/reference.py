@@ -16,6 +16,7 @@ GROUPS = {
     "data": "The data",
     "behaviour": "What the database accepts",
     "queries": "Queries",
+    "history": "The history of migrations",
 }
 """The groups in their order, with their headings."""
 
@@ -117,7 +118,9 @@ def _example(kind: type[Kind]) -> str:
     example: Example = kind.EXAMPLE
     blocks = []
     if not kind.IMPLICIT:
-        blocks.append(_block("toml", f'[[criteria]]\nid = "example"\nkind = "{kind.KIND}"\n{example.criterion}'))
+        steps = "".join(f"{line}\n" for line in example.plan.splitlines() if line.startswith("migrate.steps"))
+        criterion = f'[[criteria]]\nid = "example"\nkind = "{kind.KIND}"\n{example.criterion}'
+        blocks.append(_block("toml", f"{steps}{criterion}"))
     elif example.plan:
         blocks.append(_block("toml", example.plan))
     blocks += [_block("sql", f"-- {name}\n{text.rstrip()}") for name, text in example.files.items()]

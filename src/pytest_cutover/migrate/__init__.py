@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_cutover.migrate.command import run_command
+from pytest_cutover.migrate.flyway import run_flyway
 from pytest_cutover.migrate.result import StepRun, StepsRun
 from pytest_cutover.migrate.sql import run_sql
 from pytest_cutover.migrate.sqlite import run_sqlite
@@ -24,6 +25,8 @@ def run_steps(
     for step in steps:
         if done and done[-1].outcome != "ok":
             done.append(StepRun(step.name, "not_run", budget=step.budget))
+        elif step.flyway is not None and isinstance(target, Target):
+            done.append(run_flyway(step, folder, target))
         elif step.sql is None:
             done.append(run_command(step, folder, target, backup))
         elif isinstance(target, SqliteTarget):

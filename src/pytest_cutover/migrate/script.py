@@ -49,6 +49,18 @@ def read_script(path: Path) -> list[Statement]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ScriptError(StepError(f"{path.name} is not UTF-8 (byte {error.start})", file=path.name)) from error
+    statements = parse_script(text, path.name)
+    if not statements:
+        raise ScriptError(StepError("the file holds no statement", file=path.name, line=1))
+    return statements
+
+
+def parse_script(text: str, file: str) -> list[Statement]:
+    """The statements of the text, in order; `file` is what to call it.
+
+    Raises:
+        ScriptError: it is not plain SQL.
+    """
     try:
         parsed = postgast.parse(text)
     except postgast.PgQueryError as error:
@@ -59,7 +71,7 @@ def read_script(path: Path) -> list[Statement]:
             message = (
                 "a psql command is not SQL; run the file with psql in a `command` step, or write the command as SQL"
             )
-        raise ScriptError(StepError(message, "42601", path.name, line, shown or None)) from error
+        raise ScriptError(StepError(message, "42601", file, line, shown or None)) from error
     raw = text.encode()
     statements = []
     for each in parsed.stmts:
@@ -67,6 +79,4 @@ def read_script(path: Path) -> list[Statement]:
         piece = raw[each.stmt_location : end]
         start = each.stmt_location + len(piece) - len(piece.lstrip())
         statements.append(Statement(piece.decode().strip(), raw.count(b"\n", 0, start) + 1))
-    if not statements:
-        raise ScriptError(StepError("the file holds no statement", file=path.name, line=1))
     return statements

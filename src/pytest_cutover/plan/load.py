@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import sys
 from collections import Counter
@@ -14,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from pytest_cutover.backup.preludes import ready_made
 from pytest_cutover.errors import PlanError
+from pytest_cutover.flyway import flyway_problems
+from pytest_cutover.names import nearest
 from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
 
 if sys.version_info >= (3, 11):
@@ -53,12 +54,6 @@ def load_plans(
     return plans
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """` Did you mean "…"?` with the nearest known word, or nothing where none is near."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f' Did you mean "{close[0]}"?' if close else ""
-
-
 class _Reader:
     """Reads one plan and collects its problems."""
 
@@ -71,6 +66,7 @@ class _Reader:
         self.own_kinds = own_kinds
         self.problems: list[str] = []
         self.engine: object = None
+        self.migrate: object = None
         path = self.folder / PLAN_FILE
         self.shown = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
@@ -92,7 +88,7 @@ class _Reader:
         except tomllib.TOMLDecodeError as error:
             self.problem("", f"is not TOML: {error}")
             return None
-        self.engine = raw.get("engine")
+        self.engine, self.migrate = raw.get("engine"), raw.get("migrate")
         file = self._validate(PlanFile, raw, "")
         listed = raw.get("criteria")
         criteria = [
@@ -113,7 +109,8 @@ class _Reader:
 
     def _validate(self, model: type[Any], raw: Any, where: str) -> Any:
         try:
-            return model.model_validate(raw, context={"folder": self.folder, "root": self.root, "engine": self.engine})
+            context = {"folder": self.folder, "root": self.root, "engine": self.engine, "migrate": self.migrate}
+            return model.model_validate(raw, context=context)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 self._explain(model, where, detail)
@@ -204,12 +201,16 @@ class _Reader:
 
     def _check_supported(self, file: PlanFile) -> None:
         """What the format knows and this version cannot rehearse is refused here, not in the middle of a run."""
+        if file.engine == "postgresql":
+            return
         steps = [("migrate", file.migrate.steps)]
         steps += [(f'rollback "{rollback.name}"', rollback.steps) for rollback in file.rollback]
         for place, listed in steps:
             for number, step in enumerate(listed, 1):
                 if step.flyway is not None:
-                    self.problem(f"{place}.steps[{number}].flyway", "this version runs `sql` and `command` steps only")
+                    self.problem(
+                        f"{place}.steps[{number}].flyway", f'Flyway steps are not for engine = "{file.engine}"'
+                    )
 
     def _check_paths(self, raw: Mapping[str, Any]) -> None:
         """Every file the plan names exists inside the repository; looked at even where the rest is wrong."""
@@ -231,6 +232,20 @@ class _Reader:
             for number, step in enumerate(listed if isinstance(listed, list) else [], 1):
                 if isinstance(step, dict) and isinstance(step.get("sql"), str):
                     self._file(f"{place}.steps[{number}].sql", step["sql"])
+                if isinstance(step, dict) and isinstance(step.get("flyway"), str):
+                    self._flyway(f"{place}.steps[{number}]", step)
+
+    def _flyway(self, where: str, step: Mapping[str, Any]) -> None:
+        """The folder is there, its settings are Flyway's, and every file can be read as Flyway would."""
+        folder = self._inside(f"{where}.flyway", step["flyway"])
+        settings, placeholders = step.get("settings", {}), step.get("placeholders", {})
+        if folder is None or not isinstance(settings, dict) or not isinstance(placeholders, dict):
+            return
+        if not folder.is_dir():
+            self.problem(f"{where}.flyway", f'there is no folder "{step["flyway"]}"')
+            return
+        for place, text in flyway_problems(folder, settings, placeholders):
+            self.problem(f"{where}.{place}", text)
 
     def _prelude(self, entry: Any) -> None:
         where, known = f'backup.prelude "{entry}"', ready_made()

@@ -96,7 +96,7 @@ class Step(Section):
     command: list[Text] | None = Field(
         None, min_length=1, description="a program and its arguments; `{python}` is this Python, `{backup}` the backup"
     )
-    flyway: Text | None = Field(None, description="a folder of Flyway migrations")
+    flyway: Text | None = Field(None, description="a folder of Flyway migrations: V…__….sql and R__….sql")
     env: dict[str, str] = Field(
         {}, description="the command's environment; may hold {url} {host} {port} {database} {user} {password} {path}"
     )

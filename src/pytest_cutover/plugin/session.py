@@ -12,7 +12,8 @@ import pytest
 
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import PlanError
-from pytest_cutover.plan.load import PLAN_FILE, find_plan_folders, load_plans, nearest
+from pytest_cutover.names import nearest
+from pytest_cutover.plan.load import PLAN_FILE, find_plan_folders, load_plans
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plan.targets import live_addresses
 from pytest_cutover.plugin.claims import marked_kinds
