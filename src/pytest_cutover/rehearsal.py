@@ -84,7 +84,8 @@ class Restores:
     ) -> Restored:
         """The database that the backup was restored into; it is only ever copied."""
         key = (
-            facts.sha256,
+            facts.path.resolve(),
+            facts.path.stat().st_mtime_ns,
             id(server),
             tuple(script.read_bytes() for path in prelude for script in scripts_of(path)),
             owner,
@@ -148,7 +149,8 @@ class Rehearsal:
                 self._say("restore", "reading the backup")
                 facts = self.engine.inspect(self._backup_path)
                 metadata = read_metadata(self._backup_path)
-                check_metadata(metadata, self._backup_path, facts.sha256)
+                if metadata is not None:
+                    check_metadata(metadata, self._backup_path, facts.sha256)
                 if plan.backup.sha256 is not None and facts.sha256 != plan.backup.sha256:
                     raise BackupError(
                         f"The backup {facts.path} is not the one that the plan names.\n"
@@ -168,6 +170,7 @@ class Rehearsal:
                 check_rows(metadata, facts.path, counts)
                 taken = plan.backup.taken or (metadata.taken if metadata else facts.taken)
                 age = datetime.now(timezone.utc) - taken if taken else None
+                _ = facts.sha256  # it was computed beside the restore, and may have failed
                 self.backup = BackupState(facts, taken, age, len(counts), sum(counts.values()), warnings)
                 self.databases["before"] = before
         return self.backup

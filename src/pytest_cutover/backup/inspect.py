@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import tarfile
 import zlib
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from pytest_cutover.backup.archive import ArchiveHeader, read_header
+from pytest_cutover.backup.digest import Digest, begin_digest
 from pytest_cutover.backup.plain import CHUNK_BYTES, compression, scan_plain
 from pytest_cutover.errors import BackupError
 
@@ -34,7 +34,7 @@ class BackupFacts:
     path: Path
     format: str
     bytes: int
-    sha256: str
+    digest: Digest = field(repr=False)
     server_version: str | None = None
     taken: datetime | None = None
     at_least: int | None = None
@@ -45,6 +45,15 @@ class BackupFacts:
     restricted: bool = False
     prepared: frozenset[str] = frozenset()
     handled: tuple[str, ...] = field(default=())
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file in hexadecimal; of a directory, over the names, lengths and contents of its members.
+
+        Raises:
+            BackupError: the file could not be read to its end.
+        """
+        return self.digest()
 
     @property
     def is_archive(self) -> bool:
@@ -66,31 +75,28 @@ def inspect_backup(path: Path) -> BackupFacts:
         if path.is_dir():
             return _inspect_directory(path)
         size = path.stat().st_size
-        digest = hashlib.sha256()
         with path.open("rb") as stream:
             start = stream.read(CHUNK_BYTES)
-            digest.update(start)
-            while chunk := stream.read(CHUNK_BYTES):
-                digest.update(chunk)
     except OSError as error:
         raise BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
     if not start:
         raise BackupError(f"The backup {path} is empty (0 bytes): the program that took it failed. Take it again.")
+    digest = begin_digest(path, [(b"", path)])
     if start.startswith(b"PGDMP"):
-        return _from_header(path, "custom", size, digest.hexdigest(), read_header(BytesIO(start), path))
+        return _from_header(path, "custom", size, digest, read_header(BytesIO(start), path))
     if start.startswith(_SQLITE):
         raise BackupError(
             f'The backup {path} is a SQLite database, and the plan says engine = "postgresql".\n'
             "Give a file made by pg_dump, or correct `engine` in the plan."
         )
     if start[257:262] == b"ustar":
-        return _inspect_tar(path, size, digest.hexdigest())
-    return _inspect_plain(path, size, digest.hexdigest(), compression(start, path))
+        return _inspect_tar(path, size, digest)
+    return _inspect_plain(path, size, digest, compression(start, path))
 
 
-def _from_header(path: Path, form: str, size: int, sha256: str, header: ArchiveHeader) -> BackupFacts:
+def _from_header(path: Path, form: str, size: int, digest: Digest, header: ArchiveHeader) -> BackupFacts:
     return BackupFacts(
-        path, form, size, sha256, server_version=header.server_version, taken=header.created,
+        path, form, size, digest, server_version=header.server_version, taken=header.created,
         at_least=header.server_major, reader=header.reader_major,
     )  # fmt: skip
 
@@ -102,17 +108,14 @@ def _inspect_directory(path: Path) -> BackupFacts:
             f"The backup {path} is a folder without toc.dat: it is not a pg_dump directory archive.\n"
             "Give a backup made by pg_dump."
         )
-    digest, size = hashlib.sha256(), 0
-    for member in sorted(each for each in path.rglob("*") if each.is_file()):
-        length = member.stat().st_size
-        digest.update(f"{member.relative_to(path)}\0{length}\0".encode())
-        with member.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                digest.update(chunk)
-        size += length
+    lengths = {each: each.stat().st_size for each in sorted(path.rglob("*")) if each.is_file()}
+    digest = begin_digest(
+        path, [(f"{each.relative_to(path)}\0{length}\0".encode(), each) for each, length in lengths.items()]
+    )
+    for member in lengths:
         _check_member(path, member)
     with contents.open("rb") as stream:
-        return _from_header(path, "directory", size, digest.hexdigest(), read_header(stream, path))
+        return _from_header(path, "directory", sum(lengths.values()), digest, read_header(stream, path))
 
 
 def _check_member(path: Path, member: Path) -> None:
@@ -136,13 +139,13 @@ def _check_member(path: Path, member: Path) -> None:
         )
 
 
-def _inspect_tar(path: Path, size: int, sha256: str) -> BackupFacts:
+def _inspect_tar(path: Path, size: int, digest: Digest) -> BackupFacts:
     try:
         with tarfile.open(path) as archive:
             header = archive.extractfile("toc.dat")
             if header is None:
                 raise KeyError("toc.dat")
-            facts = _from_header(path, "tar", size, sha256, read_header(header, path))
+            facts = _from_header(path, "tar", size, digest, read_header(header, path))
             for member in archive.getmembers():
                 stream = archive.extractfile(member)
                 if member.name[:1].isdigit() and member.name.endswith(".dat") and stream is not None:
@@ -164,11 +167,11 @@ def _check_tar_member(path: Path, member: tarfile.TarInfo, stream: IO[bytes]) ->
         )
 
 
-def _inspect_plain(path: Path, size: int, sha256: str, packed: str | None) -> BackupFacts:
+def _inspect_plain(path: Path, size: int, digest: Digest, packed: str | None) -> BackupFacts:
     scan = scan_plain(path)
     version = scan.server
     return BackupFacts(
-        path, f"plain, {packed}" if packed else "plain", size, sha256,
+        path, f"plain, {packed}" if packed else "plain", size, digest,
         server_version=version, taken=scan.taken,
         at_least=int(version.split(".")[0]) if version and version[0].isdigit() else None,
         roles=tuple(sorted(scan.roles)), schemas=frozenset(scan.schemas), creates_public=scan.public,

@@ -65,9 +65,9 @@ def read_metadata(backup: Path) -> Metadata | None:
         ) from error
 
 
-def check_metadata(metadata: Metadata | None, backup: Path, sha256: str) -> None:
+def check_metadata(metadata: Metadata, backup: Path, sha256: str) -> None:
     """Raises BackupError where the file is not the one that the metadata was written for."""
-    if metadata is not None and metadata.sha256 != sha256:
+    if metadata.sha256 != sha256:
         raise BackupError(
             f"The backup {backup} is not the one that {metadata_path(backup).name} beside it describes.\n"
             f"    sha256 there:       {metadata.sha256}\n    sha256 of the file: {sha256}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 import shutil
 import sqlite3
@@ -13,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
+from pytest_cutover.backup.digest import begin_digest
 from pytest_cutover.backup.inspect import BackupFacts
 from pytest_cutover.backup.meter import Progress
 from pytest_cutover.backup.plain import CHUNK_BYTES
@@ -53,13 +53,8 @@ def inspect_sqlite_backup(path: Path) -> BackupFacts:
     if path.is_dir():
         raise BackupError(f"The backup {path} is a folder. Give the SQLite database file, or a text of `.dump`.")
     try:
-        digest, size = hashlib.sha256(), 0
         beside = _beside(path)
-        for part in (path, *beside):
-            with part.open("rb") as stream:
-                while chunk := stream.read(CHUNK_BYTES):
-                    digest.update(chunk)
-                    size += len(chunk)
+        size = sum(part.stat().st_size for part in (path, *beside))
         with path.open("rb") as stream:
             start = stream.read(_HEADER_BYTES)
     except OSError as error:
@@ -76,7 +71,8 @@ def inspect_sqlite_backup(path: Path) -> BackupFacts:
         _check_length(path, start, beside)
     handled = tuple(_BESIDE[part.name.removeprefix(path.name)] for part in beside) if form == "file" else ()
     return BackupFacts(
-        path, f"SQLite {form}{', gzip' if packed else ''}", size, digest.hexdigest(),
+        path, f"SQLite {form}{', gzip' if packed else ''}", size,
+        begin_digest(path, [(b"", part) for part in (path, *beside)]),
         server_version=_writer(start) if form == "file" else None, handled=handled,
     )  # fmt: skip
 
