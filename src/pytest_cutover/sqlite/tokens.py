@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 _TOKEN = re.compile(
@@ -297,6 +298,17 @@ def _blank_between(left: Token, right: Token) -> bool:
     if right.text == "(":
         return left.kind == "operator" or left.word in _BEFORE_BRACKET
     return True
+
+
+@lru_cache(maxsize=256)
+def strict_names(text: str) -> str:
+    """The text with its "names" written as `names`: SQLite takes a misspelt "name" for a string, and `name` never."""
+    parts, done = [], 0
+    for token in tokens(text):
+        if token.kind == "name" and token.text[0] == '"':
+            parts += [text[done : token.start], "`" + token.identifier.replace("`", "``") + "`"]
+            done = token.end
+    return "".join([*parts, text[done:]])
 
 
 def split(found: Sequence[Token], separator: str = ",") -> list[list[Token]]:
