@@ -273,13 +273,19 @@ def render(found: Iterable[Token]) -> str:
     """The tokens in one spelling: keywords in capitals, names without quotes where they need none, single blanks."""
     text = ""
     previous: Token | None = None
+    sign = False
     for token in found:
-        shown = _spelled(token)
-        if previous is not None and _blank_between(previous, token):
+        if previous is not None and not sign and _blank_between(previous, token):
             text += " "
-        text += shown
+        text += _spelled(token)
+        sign = token.text in ("-", "+", "~") and (previous is None or _expects_value(previous))
         previous = token
     return text
+
+
+def _expects_value(token: Token) -> bool:
+    """True where a plus or minus behind the token is a sign."""
+    return (token.kind == "operator" and token.text != ")") or token.word in KEYWORDS
 
 
 def _spelled(token: Token) -> str:
