@@ -83,5 +83,3 @@ def migrated(folder: SqliteFolder, tmp_path: Path) -> Iterator[Callable[..., Pai
     for pair in pairs:
         pair.before.close()
         pair.after.close()
-
-
