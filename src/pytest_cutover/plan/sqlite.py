@@ -39,8 +39,6 @@ def sqlite_problems(file: PlanFile, criteria: Sequence[Criterion]) -> Iterator[t
     if file.sandbox.image is not None:
         yield "sandbox.image", "a SQLite database is a file and has no server; remove it"
     for place, step in _steps(file):
-        if step.flyway is not None:
-            yield f"{place}.flyway", "this version runs Flyway migrations on PostgreSQL only"
         for name, value in step.env.items():
             for word in re.findall(r"\{(\w+)\}", value):
                 if word in _SERVER_PLACES:
