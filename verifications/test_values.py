@@ -45,3 +45,10 @@ def test_accepted(criterion, before, after):
     """A column holds nothing but accepted values."""
     finding = criterion.check(before, after)
     assert finding, finding
+
+
+@pytest.mark.criterion("utc")
+def test_utc(criterion, before, after):
+    """Every timestamp is in UTC and means the instant that it meant before."""
+    finding = criterion.check(before, after)
+    assert finding, finding

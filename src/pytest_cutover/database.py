@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.content import RowDifferences, TableContent
@@ -53,12 +53,11 @@ class Database(ABC):
     """A read-only view of one database of a rehearsal.
 
     `label` says which one it is ("before", "after", "rerun", …). `run` is what running the steps that led to it gave,
-    None where none were run. `language` reads the engine's SQL, and `place` is the column that says where a row without
-    a key is.
+    None where none were run. `language` reads the SQL of the engine, which `dialect` names.
     """
 
+    dialect: ClassVar[Literal["postgresql", "sqlite"]]
     language: ClassVar[Language]
-    place: ClassVar[str]
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -99,6 +98,10 @@ class Database(ABC):
     @abstractmethod
     def relation(self, table: str) -> str:
         """The table or view as SQL, from nobody's other schema."""
+
+    @abstractmethod
+    def places(self, table: str) -> tuple[str, ...]:
+        """The columns that say where a row of a table is, whether or not it has a key; none for a view."""
 
     @abstractmethod
     def as_text(self, expression: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import psycopg
 from psycopg.types.string import TextLoader
@@ -33,8 +33,8 @@ _TOUCHES_ROWS = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "SelectS
 class PostgresDatabase(Database):
     """A database of a PostgreSQL server. `scratch` makes a copy that may be written to."""
 
+    dialect: ClassVar[Literal["postgresql", "sqlite"]] = "postgresql"
     language: ClassVar[Language] = postgresql_sql
-    place: ClassVar[str] = "ctid"
 
     def __init__(self, target: Target, label: str, scratch: Callable[[], Target] | None = None) -> None:
         super().__init__(label)
@@ -114,6 +114,9 @@ class PostgresDatabase(Database):
 
     def relation(self, table: str) -> str:
         return quote_relation(table)
+
+    def places(self, table: str) -> tuple[str, ...]:
+        return ("tableoid", "ctid") if table in self.catalog.tables else ()
 
     def as_text(self, expression: str) -> str:
         return f"{expression}::text"

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pytest_cutover.catalog.model import Catalog
 from pytest_cutover.catalog.objects import Column, Constraint, Index, Other, Sequence, Table, Trigger, View
 from pytest_cutover.errors import QueryError
-from pytest_cutover.names import DEFAULT_SCHEMA, format_name, quote_identifier, quote_part
+from pytest_cutover.names import DEFAULT_SCHEMA, format_name, parse_relation, quote_identifier, quote_part
 from pytest_cutover.sqlite.definitions import TableText, constraint_name, parse_table
 from pytest_cutover.sqlite.tokens import code, render
 
@@ -181,9 +181,9 @@ def quote_table(name: str) -> str:
     """The table or view in the main database as SQL.
 
     Raises:
-        ValueError: the name has a schema.
+        QueryError: the name has a schema.
     """
-    from pytest_cutover.names import parse_relation
-
     relation = parse_relation(name)
+    if relation.schema not in (DEFAULT_SCHEMA, "main"):
+        raise QueryError(f"{name}: a SQLite database is one schema; write the name alone", "3F000")
     return f'"main".{quote_identifier(relation.name)}'

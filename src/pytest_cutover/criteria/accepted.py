@@ -14,7 +14,7 @@ from pytest_cutover.criteria.fields import Bound, Value
 from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, base_type, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
-from pytest_cutover.names import quote_identifier, quote_relation
+from pytest_cutover.names import quote_identifier
 from pytest_cutover.plan.values import ColumnName, TableName
 
 _WITH_NAN = ("real", "double precision", "numeric")
@@ -94,8 +94,10 @@ class Accepted(TableKind):
         bounds += [f"at most {_text(self.max)}"] if self.max is not None else []
         return f"{self.column} is {' and '.join(bounds)}"
 
-    def _violated(self, database: Database) -> tuple[str, list[str]]:
+    def _violated(self, database: Database) -> tuple[str, list[Any]]:
         """The condition that a row with another value meets, and its parameters."""
+        if database.dialect == "sqlite":
+            return self._violated_in_sqlite()
         name = quote_identifier(self.column).replace("%", "%%")
         # The server reads the parameter as the column's type: 1.5 is refused for an integer instead of rounded.
         kind = base_type(database, self.table, self.column)
@@ -111,10 +113,23 @@ class Accepted(TableKind):
             accepted += f" AND {name} <> 'NaN'"
         return f"({accepted}) IS NOT TRUE", [bound for _, bound in given]
 
-    def _count(self, database: Database, violated: str, parameters: list[str]) -> tuple[int, int, int]:
+    def _violated_in_sqlite(self) -> tuple[str, list[Any]]:
+        """SQLite sorts every text behind every number, so that a bound also asks for values of its own kind."""
+        name = quote_identifier(self.column)
+        if self.values is not None:
+            marks = ", ".join("?" * len(self.values))
+            return f"({name} COLLATE BINARY IN ({marks})) IS NOT TRUE", [_native(value) for value in self.values]
+        bounds = [(">=", self.min), ("<=", self.max)]
+        given = [(operator, _native(bound)) for operator, bound in bounds if bound is not None]
+        kinds = "'text'" if all(isinstance(bound, str) for _, bound in given) else "'integer', 'real'"
+        parts = [f"typeof({name}) IN ({kinds})"] + [f"{name} COLLATE BINARY {operator} ?" for operator, _ in given]
+        return f"({' AND '.join(parts)}) IS NOT TRUE", [bound for _, bound in given]
+
+    def _count(self, database: Database, violated: str, parameters: list[Any]) -> tuple[int, int, int]:
         """All rows, rows with another value, and those among them that hold NULL."""
-        name = quote_identifier(self.column).replace("%", "%%")
-        table = quote_relation(self.table).replace("%", "%%")
+        name, table = quote_identifier(self.column), database.relation(self.table)
+        if database.dialect == "postgresql":
+            name, table = name.replace("%", "%%"), table.replace("%", "%%")
         found = database.query(
             f"SELECT count(*), count(*) FILTER (WHERE {violated}), count(*) FILTER (WHERE {name} IS NULL) FROM {table}",
             parameters,
@@ -129,6 +144,11 @@ class Accepted(TableKind):
             return None, ""
         earlier, wrong, _ = self._count(before, *self._violated(before))
         return (None, "no rows") if earlier == 0 else (wrong == 0, f"{wrong:,} of {rows(earlier)}")
+
+
+def _native(value: Any) -> int | float | str:
+    """The value as SQLite stores it."""
+    return value if isinstance(value, (int, float)) else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from pytest_cutover.catalog import Catalog, Column
 from pytest_cutover.criteria.base import Example
-from pytest_cutover.criteria.definitions import parse_expression, parse_type, same_type
 from pytest_cutover.criteria.fields import Scalar
 from pytest_cutover.criteria.rows import TableKind
+from pytest_cutover.criteria.spelling import Spelling, spelling_of
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_part
@@ -49,21 +49,21 @@ class ColumnIs(TableKind):
 
     @field_validator("type")
     @classmethod
-    def _known_spelling(cls, text: str | None) -> str | None:
+    def _known_spelling(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is not None:
-            parse_type(text)
+            spelling_of(info).parse_type(text)
         return text
 
     @field_validator("default")
     @classmethod
-    def _expression(cls, value: object) -> str | None:
+    def _expression(cls, value: object, info: ValidationInfo) -> str | None:
         if value is None:
             return None
         if value is True:
             raise ValueError('write the expression: default = "true"; false means that there is no default')
         if value is False or not str(value).strip():
             return ""
-        parse_expression(str(value))
+        spelling_of(info).parse_expression(str(value))
         return str(value)
 
     def find(self, before: Database, after: Database) -> Finding:
@@ -73,8 +73,9 @@ class ColumnIs(TableKind):
             return replace(lacking, held_before=False if lacking.before.startswith("no ") else None)
         old, new = self._described(before), self._described(after)
         assert new is not None
-        wrong = self._wrong(new)
-        held_before = old is not None and not self._wrong(old)
+        spelling = spelling_of(after)
+        wrong = self._wrong(new, spelling)
+        held_before = old is not None and not self._wrong(old, spelling)
         name = f"{self.table}.{quote_part(self.column)}"
         was = f"no column {self.column}" if old is None else self._shown(old)
         if not wrong:
@@ -92,27 +93,27 @@ class ColumnIs(TableKind):
         found = next((each for each in database.catalog.columns_of(self.table) if each.name == self.column), None)
         return None if found is None else _with_domain(database.catalog, found)
 
-    def _wrong(self, found: Column) -> list[str]:
+    def _wrong(self, found: Column, spelling: Spelling) -> list[str]:
         wrong = []
-        if self.type is not None and not same_type(self.type, found.type):
+        if self.type is not None and not spelling.same_type(self.type, found.type):
             wrong.append(f"has the type {found.type}, expected is {self.type}")
         if self.nullable is not None and found.nullable != self.nullable:
             wrong.append(
                 "may hold NULL, expected is NOT NULL" if found.nullable else "is NOT NULL, expected is nullable"
             )
-        if self.default is not None and not self._same_default(found):
+        if self.default is not None and not self._same_default(found, spelling):
             expected = self.default or "none"
             supplied = _supplied(found)
             wrong.append(f"has {f'the default {supplied}' if supplied else 'no default'}, expected is {expected}")
         return wrong
 
-    def _same_default(self, found: Column) -> bool:
+    def _same_default(self, found: Column, spelling: Spelling) -> bool:
         supplied = _supplied(found)
         if not self.default or not supplied:
             return not self.default and not supplied
         if found.identity or found.generated:
             return False
-        return bool(parse_expression(str(self.default)) == parse_expression(supplied))
+        return bool(spelling.parse_expression(str(self.default)) == spelling.parse_expression(supplied))
 
     def _expected(self) -> str:
         parts = [self.type or "any type"]

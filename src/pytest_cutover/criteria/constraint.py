@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from pytest_cutover.catalog import Catalog, Constraint
+from pytest_cutover.catalog import Constraint
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import did_you_mean
-from pytest_cutover.criteria.definitions import parse_constraint
 from pytest_cutover.criteria.rows import TableKind
+from pytest_cutover.criteria.spelling import spelling_of
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_part
@@ -48,9 +48,9 @@ class ConstraintIs(TableKind):
 
     @field_validator("definition")
     @classmethod
-    def _definition(cls, text: str | None) -> str | None:
+    def _definition(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is not None:
-            parse_constraint(text)
+            spelling_of(info).parse_constraint(text)
         return text
 
     def find(self, before: Database, after: Database) -> Finding:
@@ -62,7 +62,7 @@ class ConstraintIs(TableKind):
         old, new = before.catalog.constraints.get(key), after.catalog.constraints.get(key)
         expected = ", ".join([self.definition or self.name, "validated" if self.validated else "not validated"])
         was = "no such constraint" if old is None else _shown(old)
-        held_before = old is not None and not self._wrong(old, before.catalog)
+        held_before = old is not None and not self._wrong(old, before)
         if new is None:
             known = [each.name for each in after.catalog.constraints.values() if each.table == self.table]
             hint = ", though there was one before" if old is not None else did_you_mean(self.name, known)
@@ -70,16 +70,16 @@ class ConstraintIs(TableKind):
                 False, f"{self.table} has no constraint {self.name}{hint}", before=was, expected=expected,
                 actual="no such constraint", held_before=held_before,
             )  # fmt: skip
-        wrong = self._wrong(new, after.catalog)
+        wrong = self._wrong(new, after)
         return Finding(
             not wrong,
             f"constraint {self.name} of {self.table} {' and '.join(wrong) if wrong else 'is as it should be'}",
             before=was, expected=expected, actual=_shown(new), held_before=held_before,
         )  # fmt: skip
 
-    def _wrong(self, found: Constraint, catalog: Catalog) -> list[str]:
+    def _wrong(self, found: Constraint, database: Database) -> list[str]:
         wrong = []
-        if self.definition is not None and not _same(self.definition, found, catalog):
+        if self.definition is not None and not _same(self.definition, found, database):
             wrong.append(f"is {found.definition}, expected is {self.definition}")
         if found.validated != self.validated:
             wrong.append("is not validated" if self.validated else "is validated, expected is NOT VALID")
@@ -88,13 +88,14 @@ class ConstraintIs(TableKind):
         return wrong
 
 
-def _same(definition: str, found: Constraint, catalog: Catalog) -> bool:
-    wanted, given = parse_constraint(definition), parse_constraint(found.definition)
+def _same(definition: str, found: Constraint, database: Database) -> bool:
+    spelling = spelling_of(database)
+    wanted, given = spelling.parse_constraint(definition), spelling.parse_constraint(found.definition)
     # REFERENCES without columns means the primary key of the other table.
     if (
         "pk_attrs" not in wanted
         and found.references
-        and found.references_columns == catalog.primary_key(found.references)
+        and found.references_columns == database.catalog.primary_key(found.references)
     ):
         given.pop("pk_attrs", None)
     return wanted == given

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
 from pytest_cutover.catalog import Index
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean
-from pytest_cutover.criteria.definitions import parse_index
+from pytest_cutover.criteria.spelling import spelling_of
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import parse_relation
@@ -45,16 +45,16 @@ class IndexIs(DatabaseKind):
 
     @field_validator("definition")
     @classmethod
-    def _definition(cls, text: str | None) -> str | None:
+    def _definition(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is not None:
-            parse_index(text)
+            spelling_of(info).parse_index(text)
         return text
 
     @model_validator(mode="after")
-    def _one_index(self) -> Self:
+    def _one_index(self, info: ValidationInfo) -> Self:
         if self.definition is None:
             return self
-        named, tree = parse_index(self.definition)
+        named, tree = spelling_of(info).parse_index(self.definition)
         if named and named != parse_relation(self.name).name:
             raise ValueError(f'name = "{self.name}", but the definition makes "{named}"')
         if self.unique is not None and bool(tree.get("unique")) != self.unique:
@@ -66,7 +66,7 @@ class IndexIs(DatabaseKind):
         old, new = before.catalog.indexes.get(self.name), after.catalog.indexes.get(self.name)
         expected = ", ".join([self.definition or self.name, "valid" if self.valid else "not valid"])
         was = "no such index" if old is None else _shown(old)
-        held_before = old is not None and not self._wrong(old)
+        held_before = old is not None and not self._wrong(old, after)
         if new is None:
             hint = (
                 ", though there was one before"
@@ -77,14 +77,15 @@ class IndexIs(DatabaseKind):
                 False, f"there is no index {self.name}{hint}", before=was, expected=expected, actual="no such index",
                 held_before=held_before,
             )  # fmt: skip
-        wrong = self._wrong(new)
+        wrong = self._wrong(new, after)
         return Finding(
             not wrong, f"index {self.name} {' and '.join(wrong) if wrong else 'is as it should be'}", before=was,
             expected=expected, actual=_shown(new), held_before=held_before,
         )  # fmt: skip
 
-    def _wrong(self, found: Index) -> list[str]:
+    def _wrong(self, found: Index, database: Database) -> list[str]:
         wrong = []
+        parse_index = spelling_of(database).parse_index
         if self.definition is not None and parse_index(self.definition)[1] != parse_index(found.definition)[1]:
             wrong.append(f"is {found.definition}, expected is {self.definition}")
         works = found.valid and found.ready

@@ -36,12 +36,14 @@ def _types(*kinds: str) -> _Choose:
 
 
 _CHOOSE: dict[str, _Choose] = {
-    "tables": _tables("table", "partitioned"),
+    "tables": _tables("table", "partitioned", "virtual"),
     "foreign_tables": _tables("foreign"),
     "views": lambda catalog: (item for item in catalog.views.items() if not item[1].materialized),
     "materialized_views": lambda catalog: (item for item in catalog.views.items() if item[1].materialized),
     "columns": lambda catalog: (
-        item for item in catalog.columns.items() if catalog.tables[item[1].table].kind in ("table", "partitioned")
+        item
+        for item in catalog.columns.items()
+        if catalog.tables[item[1].table].kind in ("table", "partitioned", "virtual")
     ),
     "constraints": _constraints("primary_key", "unique", "foreign_key", "check", "exclusion", "trigger"),
     "primary_keys": _constraints("primary_key"),

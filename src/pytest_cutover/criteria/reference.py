@@ -14,6 +14,7 @@ GROUPS = {
     "run": "The run itself",
     "schema": "The schema",
     "data": "The data",
+    "time": "Points in time",
     "behaviour": "What the database accepts",
     "queries": "Queries",
     "history": "The history of migrations",

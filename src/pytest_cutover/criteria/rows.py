@@ -76,12 +76,12 @@ def offending(
 ) -> Evidence:  # fmt: skip
     """The first rows that meet the condition: primary key (or its place where there is none), and the `shown` values.
 
-    All are text: Python has no value for some of PostgreSQL's, as the date infinity. With parameters, a `%` in the
-    condition is written `%%`.
+    All are text: Python has no value for some of PostgreSQL's, as the date infinity. With parameters, PostgreSQL's
+    driver wants a `%` in the condition written `%%`.
     """
     keys = list(database.catalog.primary_key(table))
-    if not keys and table in database.catalog.tables:
-        keys = [database.place]
+    if not keys:
+        keys = list(database.places(table)[-1:])
     columns = [*keys, *(name for name in shown if name not in keys)]
     # The qualified name keeps ORDER BY from taking the text of the result instead of the column.
     prefix = alias or quote_identifier(parse_relation(table).name)
@@ -90,7 +90,7 @@ def offending(
     )
     order = ", ".join(f"{prefix}.{quote_identifier(name)}" for name in keys) or "1"
     relation = database.relation(table)
-    if parameters is not None:
+    if parameters is not None and database.dialect == "postgresql":
         relation = relation.replace("%", "%%")
         selected, order = selected.replace("%", "%%"), order.replace("%", "%%")
     found = database.query(

@@ -13,7 +13,7 @@ from pytest_cutover.criteria.rows import TableKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Evidence, Finding
-from pytest_cutover.names import parse_relation, quote_identifier, quote_relation
+from pytest_cutover.names import parse_relation, quote_identifier
 from pytest_cutover.plan.values import ColumnName, TableName
 
 
@@ -84,7 +84,7 @@ class Unique(TableKind):
     def _count(self, database: Database) -> tuple[int, int, int, int]:
         """All rows, rows that count, rows in groups of several, and such groups."""
         names = ", ".join(quote_identifier(name) for name in self.columns)
-        counts = "true" if self.nulls == "equal" else f"num_nulls({names}) = 0"
+        counts = "true" if self.nulls == "equal" else self._filled
         found = database.query(
             "SELECT coalesce(sum(size), 0), coalesce(sum(size) FILTER (WHERE counts), 0),"
             " coalesce(sum(size) FILTER (WHERE counts AND size > 1), 0), count(*) FILTER (WHERE counts AND size > 1) "
@@ -92,16 +92,24 @@ class Unique(TableKind):
         ).rows[0]
         return int(found[0]), int(found[1]), int(found[2]), int(found[3])
 
+    @property
+    def _filled(self) -> str:
+        """SQL: none of the columns is NULL."""
+        return "(" + " AND ".join(f"{quote_identifier(name)} IS NOT NULL" for name in self.columns) + ")"
+
     def _duplicates(self, after: Database, wrong: int) -> tuple[Evidence, ...]:
         if self.table not in after.catalog.tables:
             return ()
         own = quote_identifier(parse_relation(self.table).name)
         names = ", ".join(quote_identifier(name) for name in self.columns)
-        whole = "" if self.nulls == "equal" else f" WHERE num_nulls({names}) = 0"
+        whole = "" if self.nulls == "equal" else f" WHERE {self._filled}"
+        places = after.places(self.table)
+        inner = ", ".join(f"p{number}" for number in range(len(places)))
+        outer = ", ".join(f"{quote_identifier(name)} AS p{number}" for number, name in enumerate(places))
         # Finding the rows by their place keeps this one sort: NULLs that are equal cannot be joined by hashing.
         condition = (
-            f"({own}.tableoid, {own}.ctid) IN (SELECT part, place FROM (SELECT tableoid AS part, ctid AS place,"
-            f" count(*) OVER (PARTITION BY {names}) AS size FROM {quote_relation(self.table)}{whole}) AS sized"
+            f"({', '.join(f'{own}.{quote_identifier(name)}' for name in places)}) IN (SELECT {inner} FROM (SELECT {outer},"
+            f" count(*) OVER (PARTITION BY {names}) AS size FROM {after.relation(self.table)}{whole}) AS sized"
             " WHERE size > 1)"
         )
         return (offending(after, self.table, condition, self.columns, "Rows with the same values", wrong),)

@@ -17,10 +17,11 @@ from pytest_cutover.criteria.inventory import flaw
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError, describe_error
 from pytest_cutover.finding import Finding
-from pytest_cutover.names import DEFAULT_SCHEMA
+from pytest_cutover.names import DEFAULT_SCHEMA, parse_relation
 from pytest_cutover.plan.values import TableName
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sql import names_in
+from pytest_cutover.sqlite.plans import index_use
 
 _SORTS = ("Sort", "Incremental Sort")
 _END_TO_END = "read from end to end: the query does not look up its first column"
@@ -83,6 +84,8 @@ class UsesIndex(DatabaseKind):
             return False, f"there is no index {self.index}{hint}", "no such index"
         if flaw(found):
             return False, f"index {self.index} {flaw(found)}", "not valid"
+        if database.dialect == "sqlite":
+            return self._use_in_sqlite(database)
         names = _with_partitions(database.catalog, found)
         chosen = _explain(database, self.sql)
         scans = [each for each in _scans(chosen) if (each.schema, each.index) in names]
@@ -103,6 +106,16 @@ class UsesIndex(DatabaseKind):
             True, f"{self.index} is usable, but the planner prefers {_instead(chosen)} on the restored data",
             "usable, not chosen",
         )  # fmt: skip
+
+    def _use_in_sqlite(self, database: Database) -> tuple[bool, str, str]:
+        """SQLite names the index that it takes; whether it could take another one it does not say."""
+        found = index_use(database, self.sql, parse_relation(self.index).name)
+        if found.looks_up or found.gives_order:
+            how = "to look rows up" if found.looks_up else "for its order"
+            return True, f"the planner chooses {self.index} {how}", "chosen"
+        if found.scanned:
+            return False, f"the planner chooses {self.index}, but it is {_END_TO_END}", "chosen, read end to end"
+        return False, f"the planner does not use {self.index} for the query: {found.instead}", "not chosen"
 
     def _chosen(self, scans: list[_Scan], index: Index, catalog: Catalog) -> tuple[bool, str, str]:
         """The planner may choose a scan that looks nothing up and yet reads the whole index, for want of a better one."""

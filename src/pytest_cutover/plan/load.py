@@ -16,6 +16,7 @@ from pytest_cutover.errors import PlanError
 from pytest_cutover.flyway import flyway_problems
 from pytest_cutover.names import nearest
 from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
+from pytest_cutover.plan.sqlite import NOT_FOR_SQLITE, sqlite_problems
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -101,6 +102,9 @@ class _Reader:
         known = tuple(criterion for criterion in criteria if criterion is not None)
         self._check_ids(file, known)
         self._check_supported(file)
+        if file.engine == "sqlite":
+            for where, text in sqlite_problems(file, known):
+                self.problem(where, text)
         return Plan(
             name=self.folder.name, folder=self.folder, root=self.root, file=file, criteria=known,
             plan_sha256=self._plan_hash(content, known),
@@ -157,6 +161,9 @@ class _Reader:
         if model is None:
             known = sorted([*(name for name, each in self.kinds.items() if not _implicit(each)), *self.own_kinds])
             self.problem(where, f'unknown kind "{kind}".\nKnown kinds: {", ".join(known)}.{nearest(kind, known)}')
+            return None
+        if self.engine == "sqlite" and kind in NOT_FOR_SQLITE:
+            self.problem(where, f'"{kind}" has no meaning for SQLite: {NOT_FOR_SQLITE[kind]}')
             return None
         if _implicit(model):
             self.problem(where, f'"{kind}" is checked for every plan without asking; remove this criterion')

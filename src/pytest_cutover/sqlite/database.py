@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.catalog.sqlite import quote_table, read_sqlite_catalog
@@ -19,8 +19,10 @@ from pytest_cutover.language import Language
 from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite import language as sqlite_language
 from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading
+from pytest_cutover.sqlite.tokens import strict_names
 
 if TYPE_CHECKING:
+    import pandas
     import sqlalchemy
 
 _STEPS = 1000
@@ -32,8 +34,8 @@ _TOUCHES_ROWS = ("InsertStmt", "UpdateStmt", "DeleteStmt")
 class SqliteDatabase(Database):
     """A SQLite database file. `scratch` makes a copy that may be written to."""
 
+    dialect: ClassVar[Literal["postgresql", "sqlite"]] = "sqlite"
     language: ClassVar[Language] = sqlite_language
-    place: ClassVar[str] = "rowid"
 
     def __init__(self, target: SqliteTarget, label: str, scratch: Callable[[], SqliteTarget] | None = None) -> None:
         super().__init__(label)
@@ -58,7 +60,7 @@ class SqliteDatabase(Database):
     def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
         """As `Database.query`; parameters are written `?`."""
         try:
-            with closing(self.connection.execute(sql, tuple(parameters or ()))) as cursor:
+            with closing(self.connection.execute(strict_names(sql), tuple(parameters or ()))) as cursor:
                 columns = tuple(column[0] for column in cursor.description or ())
                 return Rows(columns, cursor.fetchall())
         except sqlite3.Error as error:
@@ -68,7 +70,7 @@ class SqliteDatabase(Database):
         rows: list[tuple[Any, ...]] = []
         total = 0
         try:
-            with closing(self.connection.execute(sql)) as cursor:
+            with closing(self.connection.execute(strict_names(sql))) as cursor:
                 columns = tuple(column[0] for column in cursor.description or ())
                 for row in cursor:
                     if total < keep:
@@ -88,7 +90,7 @@ class SqliteDatabase(Database):
 
     def drain(self, sql: str) -> None:
         try:
-            with closing(self.connection.execute(sql)) as cursor:
+            with closing(self.connection.execute(strict_names(sql))) as cursor:
                 for _ in cursor:
                     pass
         except sqlite3.Error as error:
@@ -106,6 +108,12 @@ class SqliteDatabase(Database):
     def relation(self, table: str) -> str:
         return quote_table(table)
 
+    def places(self, table: str) -> tuple[str, ...]:
+        found = self.catalog.tables.get(table)
+        if found is None:
+            return ()
+        return self.catalog.primary_key(table) if "without rowid" in found.options else ("rowid",)
+
     def as_text(self, expression: str) -> str:
         return f"CAST({expression} AS TEXT)"
 
@@ -121,6 +129,9 @@ class SqliteDatabase(Database):
                 return read_sqlite_catalog(connection)
         except sqlite3.Error as error:
             raise as_query_error(error) from error
+
+    def frame(self, sql: str) -> pandas.DataFrame:
+        return super().frame(strict_names(sql))
 
     def _read_contents(self) -> dict[str, TableContent]:
         return sqlite_contents(self.target, self.catalog)

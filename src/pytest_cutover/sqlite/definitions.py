@@ -129,7 +129,7 @@ def _continues(word: str, before: str, found: Sequence[Token], place: int) -> bo
     behind = found[place + 1].word if place + 1 < len(found) else ""
     if word in ("NULL", "DEFAULT") and before in ("SET", "NOT", "DEFAULT"):
         return True
-    return (word == "NOT" and behind == "DEFERRABLE") or before in ("CONSTRAINT", "DEFAULT", "COLLATE")
+    return (word == "NOT" and behind == "DEFERRABLE") or before in ("CONSTRAINT", "DEFAULT", "COLLATE", "ALWAYS")
 
 
 def _named(clauses: Sequence[list[Token]]) -> Iterator[tuple[str, list[Token]]]:

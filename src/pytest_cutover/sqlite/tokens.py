@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 _TOKEN = re.compile(
@@ -272,13 +273,19 @@ def render(found: Iterable[Token]) -> str:
     """The tokens in one spelling: keywords in capitals, names without quotes where they need none, single blanks."""
     text = ""
     previous: Token | None = None
+    sign = False
     for token in found:
-        shown = _spelled(token)
-        if previous is not None and _blank_between(previous, token):
+        if previous is not None and not sign and _blank_between(previous, token):
             text += " "
-        text += shown
+        text += _spelled(token)
+        sign = token.text in ("-", "+", "~") and (previous is None or _expects_value(previous))
         previous = token
     return text
+
+
+def _expects_value(token: Token) -> bool:
+    """True where a plus or minus behind the token is a sign."""
+    return (token.kind == "operator" and token.text != ")") or token.word in KEYWORDS
 
 
 def _spelled(token: Token) -> str:
@@ -297,6 +304,17 @@ def _blank_between(left: Token, right: Token) -> bool:
     if right.text == "(":
         return left.kind == "operator" or left.word in _BEFORE_BRACKET
     return True
+
+
+@lru_cache(maxsize=256)
+def strict_names(text: str) -> str:
+    """The text with its "names" written as `names`: SQLite takes a misspelt "name" for a string, and `name` never."""
+    parts, done = [], 0
+    for token in tokens(text):
+        if token.kind == "name" and token.text[0] == '"':
+            parts += [text[done : token.start], "`" + token.identifier.replace("`", "``") + "`"]
+            done = token.end
+    return "".join([*parts, text[done:]])
 
 
 def split(found: Sequence[Token], separator: str = ",") -> list[list[Token]]:

@@ -1,0 +1,250 @@
+"""Timestamps are in UTC, and mean what they meant."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
+from typing_extensions import Self
+
+from pytest_cutover.criteria.base import Example
+from pytest_cutover.criteria.checking import listed, rows
+from pytest_cutover.criteria.instants import Instant, Reader, matcher, read_utc
+from pytest_cutover.criteria.rows import TableKind, absent_columns
+from pytest_cutover.database import Database
+from pytest_cutover.errors import NotChecked
+from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.names import quote_identifier
+from pytest_cutover.plan.values import ColumnName, TableName
+
+_WITH_ZONE = ("timestamp with time zone", "timestamptz")
+_NOT_UTC = "is not ISO 8601 in UTC"
+_MOVED = "means another instant"
+_UNREAD = "could not be read before"
+_LOST = "is NULL, and had a value"
+_MADE_UP = "has a value, and was NULL"
+_TOUCHED = "is no timestamp, and changed"
+
+
+def _source(value: object) -> str | dict[str, str]:
+    """Raises ValueError where the zones or forms are none."""
+    if not isinstance(value, str) and not (
+        isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
+    ):
+        raise ValueError('write a zone, as "UTC" or "+07:00", or { "YYYY-MM-DD HH:MM:SS" = "UTC", … }')
+    Reader(value)
+    return value
+
+
+Source = Annotated[
+    Any, BeforeValidator(_source), WithJsonSchema({"title": 'a zone, or { "YYYY-MM-DD HH:MM:SS" = zone, … }'})
+]
+"""How texts without a zone are to be read."""
+
+
+class Utc(TableKind):
+    """Every value of the columns is ISO 8601 in UTC and means the same instant as before; NULL stays NULL."""
+
+    KIND: ClassVar[str] = "utc"
+    GROUP: ClassVar[str] = "time"
+    PROVES: ClassVar[str] = (
+        "Each value was read: a `T`, a date of the calendar, seconds with any fraction, and `Z` or `+00:00` at the end. It "
+        "was compared, digit by digit of the fraction, with the same row's value before the migration, which was read in "
+        "the zone that it names itself or that `source` says. Values of a pattern in `skip` are as they were. A value that "
+        "could not be read before is a failure. Of a `timestamptz` column only the instant is compared."
+    )
+    CANNOT: ClassVar[str] = (
+        "Whether `source` is right, nobody can read in the data: it is what the plan claims. New rows are only looked at for "
+        "their form, and rows that are gone not at all: `row_count` and `[changes]` see those. Of a table without a primary "
+        "key the instants of each column are compared as a whole, so that two that changed places pass."
+    )
+    EXAMPLE: ClassVar[Example] = Example(
+        criterion='table = "events"\ncolumns = ["at"]\nsource = { "YYYY-MM-DD HH:MM:SS" = "+07:00" }\nskip = ["HH:MM"]',
+        before="CREATE TABLE events (id int PRIMARY KEY, at text);\n"
+        "INSERT INTO events VALUES (1, '2026-01-01 03:30:00.25'), (2, '2026-01-01T03:30:00+02:00'), (3, '08:00'), (4, NULL);",
+        passing="UPDATE events SET at = '2025-12-31T20:30:00.25Z' WHERE id = 1;\n"
+        "UPDATE events SET at = '2026-01-01T01:30:00Z' WHERE id = 2;",
+        failing="UPDATE events SET at = replace(at, ' ', 'T') || 'Z' WHERE id = 1;\n"
+        "UPDATE events SET at = '2026-01-01T01:30:00Z' WHERE id = 2;",
+        message="1 of 2 timestamps of events.at means another instant",
+        plan='changes.rows.events.changed = ["at"]',
+    )
+
+    table: TableName = Field(description="the table")
+    columns: Annotated[list[ColumnName], Field(min_length=1)] = Field(description="the columns that hold timestamps")
+    source: Source = Field(
+        description="the zone of values that name none: one for all, as UTC, +07:00 or Asia/Bangkok, or one for each form. "
+        "Forms are spelled YYYY MM DD HH MM SS; a fraction needs no form of its own"
+    )
+    skip: list[str] = Field([], description="patterns of values that are no timestamps and stay as they were, as HH:MM")
+
+    _reader: Reader = PrivateAttr()
+    _left_out: re.Pattern[str] | None = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _prepare(self) -> Self:
+        self._reader = Reader(self.source)
+        self._left_out = matcher(self.skip)
+        return self
+
+    def find(self, before: Database, after: Database) -> Finding:
+        """Finds the values that are not in UTC, or mean another instant."""
+        lacking = self.missing(before, after, self.table, self.columns)
+        if lacking is not None:
+            return lacking
+        gone = absent_columns(before, self.table, self.columns)
+        if gone:
+            raise NotChecked(f"there was {gone} before, so there are no instants to compare with")
+        expected = f"{listed(self.columns)} in UTC, each instant as before"
+        key = self._key(before, after)
+        old, new = self._read(before, key), self._read(after, key)
+        if not new:
+            return self.empty(before, self.table, expected)
+        typed = {each.name for each in after.catalog.columns_of(self.table) if each.type in _WITH_ZONE}
+        counted = _Count(self.columns)
+        for place, values in new.items():
+            earlier = old.get(place) if key else None
+            for number, column in enumerate(self.columns):
+                was = _NO_ROW if earlier is None else earlier[number]
+                self._judge(counted, place, column, was, values[number], column in typed)
+        if not key:
+            self._as_bag(counted, old, new)
+        if counted.timestamps == 0 and not counted.wrong:
+            raise NotChecked(f"{self.table} holds no timestamp in {listed(self.columns)}, so this proves nothing")
+        skipped = f"; {counted.skipped:,} values left out, unchanged" if counted.skipped else ""
+        apart = len(old) - len(old.keys() & new.keys()) if key else 0
+        skipped += f"; {rows(apart)} of before not compared: gone" if apart else ""
+        how = "" if key else "; instants compared as a whole, for want of a key"
+        held_before = self._held(old)
+        if not counted.wrong:
+            return Finding(
+                True, f"all {counted.timestamps:,} timestamps of {self.table} are in UTC and mean the instant they "
+                f"meant{skipped}{how}", before=f"{self._in_utc(old):,} in UTC", expected=expected,
+                actual=f"{counted.timestamps:,} in UTC, each as before", held_before=held_before,
+            )  # fmt: skip
+        return Finding(
+            False, counted.message(self.table) + how, before=f"{self._in_utc(old):,} in UTC", expected=expected,
+            actual=counted.actual(), evidence=(counted.evidence(self.table, key),), held_before=held_before,
+        )  # fmt: skip
+
+    def _judge(self, counted: _Count, place: tuple[Any, ...], column: str, was: Any, now: Any, typed: bool) -> None:
+        if was is None or now is None:
+            if was is not _NO_ROW and (was is None) != (now is None):
+                counted.note(place, column, _MADE_UP if was is None else _LOST)
+            return
+        if self._skips(was):
+            counted.skipped += 1
+            if was != now or type(was) is not type(now):
+                counted.note(place, column, _TOUCHED)
+            return
+        if was is _NO_ROW and self._skips(now):
+            return
+        counted.timestamps += 1
+        found = self._after(now, typed)
+        if found is None:
+            counted.note(place, column, _NOT_UTC)
+        elif was is not _NO_ROW:
+            meant = self._meant(was)
+            if meant is None:
+                counted.note(place, column, _UNREAD)
+            elif meant != found:
+                counted.note(place, column, _MOVED)
+
+    def _as_bag(self, counted: _Count, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> None:
+        """Compares each column's instants, NULLs and skipped values as a whole."""
+        for number, column in enumerate(self.columns):
+            meant = Counter(self._sign(values[number], after=False) for values in old.values())
+            found = Counter(self._sign(values[number], after=True) for values in new.values())
+            for _ in (meant - found).elements():
+                counted.note((), column, _MOVED)
+
+    def _sign(self, value: Any, after: bool) -> Any:
+        if value is None or self._skips(value):
+            return value
+        return (self._after(value, False) if after else self._meant(value)) or ("unread", value)
+
+    def _after(self, value: Any, typed: bool) -> Instant | None:
+        if not isinstance(value, str):
+            return None
+        return self._reader.read(value) if typed else read_utc(value)
+
+    def _meant(self, value: Any) -> Instant | None:
+        return self._reader.read(value) if isinstance(value, str) else None
+
+    def _skips(self, value: Any) -> bool:
+        return self._left_out is not None and isinstance(value, str) and self._left_out.fullmatch(value) is not None
+
+    def _key(self, before: Database, after: Database) -> tuple[str, ...]:
+        """The primary key that both have, so that a row is known again; empty where there is none."""
+        key = after.catalog.primary_key(self.table)
+        return key if key and key == before.catalog.primary_key(self.table) else ()
+
+    def _read(self, database: Database, key: tuple[str, ...]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """The values of the columns by row: as texts where the database can give them so."""
+        names = [quote_identifier(name) for name in self.columns]
+        if database.dialect == "postgresql":
+            names = [database.as_text(name) for name in names]
+        keys = [quote_identifier(name) for name in key]
+        found = database.query(f"SELECT {', '.join([*keys, *names])} FROM {database.relation(self.table)}").rows
+        size = len(key)
+        if not size:
+            return {(number,): tuple(row) for number, row in enumerate(found)}
+        return {tuple(row[:size]): tuple(row[size:]) for row in found}
+
+    def _values(self, found: Mapping[Any, tuple[Any, ...]]) -> list[Any]:
+        return [value for row in found.values() for value in row if value is not None and not self._skips(value)]
+
+    def _in_utc(self, found: Mapping[Any, tuple[Any, ...]]) -> int:
+        return sum(self._after(value, False) is not None for value in self._values(found))
+
+    def _held(self, found: Mapping[Any, tuple[Any, ...]]) -> bool:
+        return self._in_utc(found) == len(self._values(found))
+
+
+class _NoRow:
+    """What a row that is new had before."""
+
+
+_NO_ROW = _NoRow()
+
+
+class _Count:
+    """What the values were found to be."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self.columns = columns
+        self.timestamps = 0
+        self.skipped = 0
+        self.wrong: list[tuple[tuple[Any, ...], str, str]] = []
+
+    def note(self, place: tuple[Any, ...], column: str, what: str) -> None:
+        """Notes one wrong value."""
+        self.wrong.append((place, column, what))
+
+    def message(self, table: str) -> str:
+        """What is wrong, the commonest first, each with its columns."""
+        kinds = Counter(what for _, _, what in self.wrong)
+        parts = []
+        for what, number in kinds.most_common():
+            names = sorted({column for _, column, kind in self.wrong if kind == what}, key=self.columns.index)
+            told = (
+                what
+                if number == 1
+                else what.replace("is ", "are ", 1).replace("means", "mean").replace("has ", "have ", 1)
+            )
+            told = told.replace("was", "were") if number > 1 else told
+            parts.append(f"{number:,} of {max(self.timestamps, number):,} timestamps of {table}.{listed(names)} {told}")
+        return ", and ".join(parts)
+
+    def actual(self) -> str:
+        """The numbers alone, so that a waiver accepts these and no others."""
+        kinds = Counter(what for _, _, what in self.wrong)
+        return "; ".join(f"{number:,} {what}" for what, number in sorted(kinds.items()))
+
+    def evidence(self, table: str, key: tuple[str, ...]) -> Evidence:
+        """The keys of the wrong values; a value is never shown."""
+        found = [(*(place if key else ()), column, what) for place, column, what in self.wrong]
+        return Evidence.of(f"Timestamps of {table} that are wrong", (*key, "column", "what"), found)
