@@ -176,8 +176,11 @@ def _open(database: Path, timeout_s: float) -> sqlite3.Connection:
     # Opened for writing, so that a missing permission shows now and not half-way.
     with database.open("r+b"):
         pass
-    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=timeout_s)
+    connection = sqlite3.connect(
+        f"{database.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=timeout_s, cached_statements=0
+    )
     try:
+        connection.execute("PRAGMA main.cache_size = -1000")
         connection.execute("PRAGMA main.locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA main.synchronous = FULL")
         # The lock stays after COMMIT. In WAL mode an idle session of the application is enough to refuse it.

@@ -48,9 +48,6 @@ FORMS = {
 CONVERTED = ("database", "application", "offset")
 
 _DIGIT = "[0-9]"
-_DATE = f"{_DIGIT * 4}-{_DIGIT * 2}-{_DIGIT * 2}"
-_CLOCK = f"{_DIGIT * 2}:{_DIGIT * 2}:{_DIGIT * 2}"
-_ISO = "%Y-%m-%dT%H:%M:%S"
 
 
 def quote(name: str) -> str:
@@ -58,67 +55,88 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _exists(value: str) -> str:
-    # Without a modifier, SQLite takes 30 February as it stands.
-    return f"substr({value}, 12, 8) < '24' AND substr({value}, 1, 10) = date(substr({value}, 1, 19), '+0 days')"
+def _readable(value: str) -> str:
+    """SQL: true where the first 19 characters are a date and a time that exist, and SQLite can read what follows.
+
+    Without the modifier, SQLite takes 30 February as it stands. Before the year 1, an offset leads to a year below 0.
+    """
+    return (
+        f"datetime(substr({value}, 1, 19), '+0 days') = substr({value}, 1, 10) || ' ' || substr({value}, 12, 8)"
+        f" AND julianday({value}) IS NOT NULL AND {value} > '0001'"
+    )
 
 
-def _fraction(text: str) -> str:
-    """True where the text is empty, or a point and digits."""
-    return f"({text} = '' OR ({text} GLOB '.{_DIGIT}*' AND substr({text}, 2) NOT GLOB '*[^0-9]*'))"
+def _digit(value: str, place: int) -> str:
+    return f"substr({value}, {place}, 1) BETWEEN '0' AND '9'"
+
+
+def _by_form(value: str, database: str, application: str, offset: str, utc: str, otherwise: str) -> str:
+    """SQL: what belongs to the form of the value; `otherwise` where it is no timestamp in any of them.
+
+    SQLite itself reads what follows the seconds (`julianday`), but for blanks, which it would accept before the end.
+    """
+    readable = _readable(value)
+    return f"""CASE
+            WHEN typeof({value}) <> 'text' THEN {otherwise}
+            WHEN substr({value}, 11, 1) = ' ' THEN CASE datetime({value}, '+0 days') WHEN {value} THEN {database} ELSE {otherwise} END
+            WHEN substr({value}, 11, 1) <> 'T' THEN {otherwise}
+            WHEN substr({value}, -1) = 'Z' THEN {utc}
+            WHEN substr({value}, -6) = '+00:00' THEN {utc}
+            WHEN substr({value}, -6, 1) IN ('+', '-') THEN CASE
+                WHEN {_digit(value, -7)} AND {readable} THEN {offset} ELSE {otherwise} END
+            WHEN {_digit(value, -1)} AND {readable} THEN {application}
+            ELSE {otherwise} END"""
 
 
 def form(value: str) -> str:
     """SQL: which of FORMS the value has. NULL for NULL."""
-    rest = f"substr({value}, 20)"
-    before_offset = f"substr({value}, 20, length({value}) - 25)"
-    return f"""CASE
-        WHEN {value} IS NULL THEN NULL
-        WHEN typeof({value}) <> 'text' THEN 'unreadable'
-        WHEN {value} GLOB '{_DATE} {_CLOCK}' AND {_exists(value)} THEN 'database'
-        WHEN {value} GLOB '{_DATE}T{_CLOCK}*' AND {_exists(value)} THEN CASE
-            WHEN {_fraction(rest)} THEN 'application'
-            WHEN {value} GLOB '*Z' AND {_fraction(f"substr({value}, 20, length({value}) - 20)")} THEN 'utc'
-            WHEN {value} GLOB '*[+-]{_DIGIT * 2}:{_DIGIT * 2}' AND {_fraction(before_offset)} THEN CASE
-                WHEN {value} GLOB '*+00:00' THEN 'utc'
-                WHEN strftime('%s', {value}) IS NOT NULL THEN 'offset'
-                ELSE 'unreadable' END
-            ELSE 'unreadable' END
-        WHEN {value} GLOB '{_DIGIT * 2}:{_DIGIT * 2}' AND time({value}) IS NOT NULL THEN 'other'
-        WHEN {value} GLOB 'UTC[+-]{_DIGIT}' OR {value} GLOB 'UTC[+-]{_DIGIT * 2}' THEN 'other'
-        ELSE 'unreadable' END"""
+    utc = (
+        f"CASE WHEN {_readable(value)} AND CASE substr({value}, -1) WHEN 'Z' THEN {_digit(value, -2)} ELSE {_digit(value, -7)} END"
+        " THEN 'utc' ELSE 'unreadable' END"
+    )
+    other = f"""CASE
+            WHEN {value} IS NULL THEN NULL
+            WHEN {value} GLOB '{_DIGIT * 2}:{_DIGIT * 2}' AND time({value}) IS NOT NULL THEN 'other'
+            WHEN {value} GLOB 'UTC[+-]{_DIGIT}' OR {value} GLOB 'UTC[+-]{_DIGIT * 2}' THEN 'other'
+            ELSE 'unreadable' END"""
+    return _by_form(value, "'database'", "'application'", "'offset'", utc, other)
 
 
 def converted(value: str) -> str:
     """SQL: the value in ISO 8601 at UTC with the digits of its fraction; what is not converted, as it is."""
-    second = f"substr({value}, 1, 19)"
-    opposite = f"CASE substr({value}, -6, 1) WHEN '+' THEN '-' ELSE '+' END || substr({value}, -5)"
-    return f"""CASE {form(value)}
-        WHEN 'database' THEN substr({value}, 1, 10) || 'T' || substr({value}, 12) || 'Z'
-        WHEN 'application' THEN strftime('{_ISO}', {second}, '{opposite_of(LOCAL_OFFSET)}') || substr({value}, 20) || 'Z'
-        WHEN 'offset' THEN
-            strftime('{_ISO}', {second}, {opposite}) || substr({value}, 20, length({value}) - 25) || 'Z'
-        ELSE {value} END"""
 
+    def moved(by: str, fraction: str) -> str:
+        return f"replace(datetime(substr({value}, 1, 19), {by}), ' ', 'T') || {fraction} || 'Z'"
 
-def opposite_of(offset: str) -> str:
-    """The offset with the other sign: what to add to a local time to get UTC."""
-    return ("-" if offset[0] == "+" else "+") + offset[1:]
+    database = f"replace({value}, ' ', 'T') || 'Z'"
+    application = moved(f"'{_opposite(LOCAL_OFFSET)}'", f"substr({value}, 20)")
+    sign = f"CASE substr({value}, -6, 1) WHEN '+' THEN '-' ELSE '+' END"
+    offset = moved(f"{sign} || substr({value}, -5)", f"substr({value}, 20, length({value}) - 25)")
+    return _by_form(value, database, application, offset, value, value)
 
 
 def same_instant(before: str, after: str) -> str:
-    """SQL: true where `after` is strict UTC and the same instant as `before`, by SQLite's own count of seconds.
+    """SQL: true where `after` is strict UTC and the instant of `before`; a value that was not to change did not.
 
-    This does not repeat the conversion: it reads both texts anew and compares the seconds and the digits of the fraction.
+    Where an offset was taken off this does not repeat the conversion: SQLite counts the seconds of both texts, offset
+    and all, and compares them.
     """
-    seconds = 60 * (60 * int(LOCAL_OFFSET[1:3]) + int(LOCAL_OFFSET[4:6])) * (1 if LOCAL_OFFSET[0] == "+" else -1)
-    fraction = f"""CASE {form(before)} WHEN 'offset' THEN substr({before}, 20, length({before}) - 25)
-        ELSE substr({before}, 20) END"""
-    began = f"""CASE {form(before)} WHEN 'offset' THEN strftime('%s', substr({before}, 1, 19) || substr({before}, -6))
-        WHEN 'application' THEN strftime('%s', substr({before}, 1, 19)) - ({seconds})
-        ELSE strftime('%s', {before}) END"""
-    return f"""CASE WHEN {form(before)} IN ('database', 'application', 'offset') THEN
-        {form(after)} IS 'utc'
-        AND {after} IS substr({after}, 1, 19) || {fraction} || 'Z'
-        AND strftime('%s', substr({after}, 1, 19)) + 0 IS {began} + 0
+    local = 60 * (60 * int(LOCAL_OFFSET[:3]) + int(LOCAL_OFFSET[0] + LOCAL_OFFSET[4:]))
+
+    def same(fraction: str, offset_s: int = 0) -> str:
+        return (
+            f"datetime(substr({after}, 1, 19), '+0 days') IS substr({after}, 1, 10) || ' ' || substr({after}, 12, 8)"
+            f" AND substr({after}, 11, 1) IS 'T' AND substr({after}, 20) IS {fraction} || 'Z'"
+            f" AND strftime('%s', {after}) + {offset_s} IS strftime('%s', {before}) + 0"
+        )
+
+    return f"""CASE {form(before)}
+        WHEN 'database' THEN {after} IS substr({before}, 1, 10) || 'T' || substr({before}, 12) || 'Z'
+        WHEN 'application' THEN {same(f"substr({before}, 20)", local)}
+        WHEN 'offset' THEN {same(f"substr({before}, 20, length({before}) - 25)")}
         ELSE {after} IS {before} END"""
+
+
+def _opposite(offset: str) -> str:
+    """The offset with the other sign: what to add to a local time to get UTC."""
+    return ("-" if offset[0] == "+" else "+") + offset[1:]

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from backups import key_columns, tables_of
-from timestamps import form, quote, same_instant
+from timestamps import quote, same_instant
 
 
 def validate(connection: sqlite3.Connection, columns: dict[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def validate(connection: sqlite3.Connection, columns: dict[str, tuple[str, ...]]
             errors.append(f"{table}: {found['rows_before']} rows before, {found['rows_after']} after")
         for name, wrong in found["wrong"].items():
             if wrong:
-                errors.append(f"{table}.{name}: {wrong} values are not what they should be")
+                errors.append(f"{table}, {name}: {wrong} values are not what they should be")
     for what, query in (
         ("the schema", "SELECT type, name, tbl_name, sql FROM {}.sqlite_master ORDER BY 1, 2"),
         ("what foreign keys are violated", 'SELECT "table", rowid, parent, fkid FROM pragma_foreign_key_check(NULL, \'{}\') ORDER BY 1, 2, 4'),
@@ -32,8 +32,7 @@ def validate(connection: sqlite3.Connection, columns: dict[str, tuple[str, ...]]
     integrity = connection.execute("PRAGMA main.integrity_check").fetchone()[0]
     if integrity != "ok":
         errors.append(f"integrity_check: {integrity}")
-    left = sum(sum(each["unreadable"].values()) for each in tables.values())
-    return {"ok": not errors, "errors": errors, "integrity": integrity, "unreadable": left, "tables": tables}
+    return {"ok": not errors, "errors": errors, "integrity": integrity, "tables": tables}
 
 
 def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
@@ -49,13 +48,11 @@ def _compare(connection: sqlite3.Connection, table: str, timestamps: tuple[str, 
         for (column,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
         if column not in timestamps
     ]
-    wrong = {each: f"NOT ({same_instant(f'old.{quote(each)}', f'new.{quote(each)}')})" for each in timestamps}
-    wrong |= {
-        each: f"old.{quote(each)} IS NOT new.{quote(each)} OR typeof(old.{quote(each)}) <> typeof(new.{quote(each)})"
-        for each in others
-    }
-    left = {each: f"{form(f'new.{quote(each)}')} = 'unreadable'" for each in timestamps}
-    sums = ", ".join(f"coalesce(sum({test}), 0)" for test in [*wrong.values(), *left.values()])
+    tests = {each: f"NOT ({same_instant(f'old.{quote(each)}', f'new.{quote(each)}')})" for each in timestamps}
+    if others:
+        old, new = (", ".join(f"{side}.{quote(each)}" for each in others) for side in ("old", "new"))
+        tests["the other columns"] = f"({old}) IS NOT ({new})"
+    sums = ", ".join(f"total({test})" for test in tests.values())
     found = connection.execute(
         f"SELECT count(*), {sums} FROM before.{name} AS old JOIN main.{name} AS new ON {join}"
     ).fetchone()
@@ -63,6 +60,5 @@ def _compare(connection: sqlite3.Connection, table: str, timestamps: tuple[str, 
         "rows_before": counts[0],
         "rows_after": counts[1],
         "rows_compared": found[0],
-        "wrong": dict(zip(wrong, found[1:], strict=False)),
-        "unreadable": dict(zip(left, found[1 + len(wrong) :], strict=True)),
+        "wrong": {each: int(wrong) for each, wrong in zip(tests, found[1:], strict=True)},
     }
