@@ -62,6 +62,14 @@ class Folder:
         raise Problem(f"{parent} already holds a thousand migrations of this second", "try again")
 
 
+def existing_parent(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
 def checksum(path: Path) -> str:
     """The file's SHA-256 in hexadecimal."""
     digest = sha256()

@@ -23,6 +23,7 @@ from backups import (
     count_rows,
     describe_backups,
     dump_database,
+    existing_parent,
     write_json,
     write_rollback,
 )  # fmt: skip
@@ -77,7 +78,7 @@ def migrate(
     folder: Folder | None = None
     report: dict[str, Any] = {"database": str(database), "status": "failed", "started": _now()}
     try:
-        with closing(_open(database, timeout_s)) as connection:
+        with closing(open_locked(database, timeout_s)) as connection:
             doing = "reading the database"
             _refuse_damaged(connection)
             plan = plan_conversion(connection, columns, texts)
@@ -152,7 +153,7 @@ def check_space(database: Path, backup_dir: Path) -> None:
     size = sum(path.stat().st_size for path in (database, Path(f"{database}-wal")) if path.exists())
     needed: dict[int, tuple[Path, int]] = {}
     # Two copies, the dump, its trial and the original values; and the transaction, beside the database.
-    for place, bytes_ in ((_existing(backup_dir), 6 * size), (database.parent, 2 * size)):
+    for place, bytes_ in ((existing_parent(backup_dir), 6 * size), (database.parent, 2 * size)):
         device = place.stat().st_dev
         needed[device] = (place, needed.get(device, (place, 0))[1] + bytes_ + (1 << 20))
     for place, bytes_ in needed.values():
@@ -162,14 +163,7 @@ def check_space(database: Path, backup_dir: Path) -> None:
             raise Problem(f"No space left on device: {place} has {free:,} bytes free, {bytes_:,} are needed", FULL)
 
 
-def _existing(path: Path) -> Path:
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def _open(database: Path, timeout_s: float) -> sqlite3.Connection:
+def open_locked(database: Path, timeout_s: float) -> sqlite3.Connection:
     """The database, locked against everybody else until it is closed."""
     if not database.is_file():
         raise Problem(f"there is no database {database}", "name it with --database")
