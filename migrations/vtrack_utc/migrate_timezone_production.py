@@ -255,14 +255,16 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--backup-dir", type=Path,
-        help=f"where the backups go (default: $VTRACK_BACKUP_DIR, else {FOLDER}/ where the command is run)",
+        help=f"where the backups go (default: {FOLDER}/, beside a database that is named, else in this folder)",
     )  # fmt: skip
 
 
 def with_places(options: argparse.Namespace) -> argparse.Namespace:
     """The options, with what the environment or the plan says where the command line says nothing."""
-    options.database = options.database or Path(os.environ.get("VTRACK_EVENTS_FILE") or "database/events.db")
-    options.backup_dir = options.backup_dir or Path(os.environ.get("VTRACK_BACKUP_DIR") or FOLDER)
+    named = options.database or os.environ.get("VTRACK_EVENTS_FILE")
+    options.database = Path(named or "database/events.db").absolute()
+    beside = options.database.parent if named else Path()
+    options.backup_dir = (options.backup_dir or beside / FOLDER).absolute()
     return options
 
 

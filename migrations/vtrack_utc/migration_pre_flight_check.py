@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check that the timezone migration can run.")
     add_places(parser)
     options = with_places(parser.parse_args(arguments))
-    found = check(options.database.absolute(), options.backup_dir.absolute())
+    found = check(options.database, options.backup_dir)
     for name, result in found:
         failed = isinstance(result, Problem)
         print(f"{'FAILED' if failed else 'ok':6}  {name}: {str(result).replace(chr(10), chr(10) + ' ' * 8)}")

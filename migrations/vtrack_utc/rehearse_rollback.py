@@ -37,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         problems = inspect(folder)
         if problems:
             raise Problem("; ".join(problems), f"the migration did not leave {folder.path} as it should")
-        copy = Folder(options.database.absolute().with_name(f"{options.database.name}-{options.way}") / folder.id)
+        copy = Folder(options.database.with_name(f"{options.database.name}-{options.way}") / folder.id)
         shutil.copytree(folder.path, copy.path)
         leave_wal(options.database)
-        WAYS[options.way](options.database.absolute(), copy)
+        WAYS[options.way](options.database, copy)
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
