@@ -103,7 +103,9 @@ def tables_of(connection: sqlite3.Connection, schema: str = "main") -> list[str]
 
 def count_rows(connection: sqlite3.Connection) -> dict[str, int]:
     """The number of rows of every table."""
-    return {name: connection.execute(f"SELECT count(*) FROM {quote(name)}").fetchone()[0] for name in tables_of(connection)}
+    return {
+        name: connection.execute(f"SELECT count(*) FROM {quote(name)}").fetchone()[0] for name in tables_of(connection)
+    }
 
 
 def copy_database(connection: sqlite3.Connection, target: Path) -> None:
@@ -137,7 +139,10 @@ def dump_database(connection: sqlite3.Connection, target: Path) -> None:
 
 def load_dump(dump: Path, target: Path) -> None:
     """Makes a database of the text, statement by statement."""
-    with closing(sqlite3.connect(target, isolation_level=None)) as made, dump.open(encoding="utf-8", newline="") as file:
+    with (
+        closing(sqlite3.connect(target, isolation_level=None)) as made,
+        dump.open(encoding="utf-8", newline="") as file,
+    ):
         made.execute("PRAGMA synchronous = OFF")
         for statement in _statements(file):
             made.execute(statement)
@@ -201,7 +206,9 @@ def key_columns(connection: sqlite3.Connection, table: str, schema: str = "main"
     try:
         connection.execute(f"SELECT _rowid_ FROM {schema}.{quote(table)} LIMIT 0")
     except sqlite3.OperationalError:
-        info = connection.execute("SELECT name, pk FROM pragma_table_info(?, ?) WHERE pk > 0 ORDER BY pk", (table, schema))
+        info = connection.execute(
+            "SELECT name, pk FROM pragma_table_info(?, ?) WHERE pk > 0 ORDER BY pk", (table, schema)
+        )
         return [quote(name) for name, _ in info]
     return ["_rowid_"]
 

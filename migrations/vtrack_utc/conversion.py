@@ -38,7 +38,8 @@ def plan_conversion(connection: sqlite3.Connection, columns: Columns, texts: fro
             tables[table] = _forms(connection, table, wanted)
     if missing:
         raise Problem(
-            f"the database has no {', '.join(missing)}", "name the right database, or bring COLUMNS in timestamps.py up to date"
+            f"the database has no {', '.join(missing)}",
+            "name the right database, or bring COLUMNS in timestamps.py up to date",
         )
     if undeclared:
         raise Problem(

@@ -49,7 +49,10 @@ def main() -> int:
         print(f"\nError: {stopped}", file=sys.stderr)
         return 1
     except (OSError, sqlite3.Error) as error:
-        print(f"\nError: {error}\nSolution: see 'Manual rollback' in the plan; the backups are in {HERE.parent}", file=sys.stderr)
+        print(
+            f"\nError: {error}\nSolution: see 'Manual rollback' in the plan; the backups are in {HERE.parent}",
+            file=sys.stderr,
+        )
         return 1
     print(f"\nRolled back from {backup.name} in {time.perf_counter() - began:.2f} s. The replaced database: {kept}")
     return 0
@@ -67,7 +70,9 @@ def choose(data: dict[str, Any]) -> Path:
             if path.is_file() and _checksum(path) == each["sha256"]:
                 return path
             print(f"{path.name} is missing or is not what the migration wrote", file=sys.stderr)
-    raise Stopped(f"neither copy has its checksum\nSolution: load events_backup.sql with sqlite3; it is in {HERE.parent}")
+    raise Stopped(
+        f"neither copy has its checksum\nSolution: load events_backup.sql with sqlite3; it is in {HERE.parent}"
+    )
 
 
 def replace(database: Path, backup: Path) -> Path:
@@ -110,7 +115,9 @@ def _empty_wal(database: Path) -> None:
             connection.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise Stopped("database is locked\nSolution: stop the application and every other program that has it open") from error
+            raise Stopped(
+                "database is locked\nSolution: stop the application and every other program that has it open"
+            ) from error
         raise
     except sqlite3.DatabaseError:
         # A damaged database is a good reason to roll back; its WAL goes with it.
@@ -126,10 +133,14 @@ def prove(database: Path, data: dict[str, Any]) -> None:
     with closing(sqlite3.connect(database)) as connection:
         found = connection.execute("PRAGMA integrity_check").fetchone()[0]
         if found != "ok":
-            raise Stopped(f"the restored database is damaged: {found}\nSolution: restore events_backup_secondary.db by hand")
+            raise Stopped(
+                f"the restored database is damaged: {found}\nSolution: restore events_backup_secondary.db by hand"
+            )
         for table, rows in data["rows"].items():
             if connection.execute(f"SELECT count(*) FROM {_quote(table)}").fetchone()[0] != rows:
-                raise Stopped(f"{table} has not the {rows} rows it had\nSolution: restore events_backup_secondary.db by hand")
+                raise Stopped(
+                    f"{table} has not the {rows} rows it had\nSolution: restore events_backup_secondary.db by hand"
+                )
         for table, original in data["original"].items():
             names = ", ".join([*original["keys"], *map(_quote, original["columns"])])
             now = connection.execute(f"SELECT {names} FROM {_quote(table)}")

@@ -112,7 +112,9 @@ def migrate(
             validating = time.perf_counter() - started
             write_json(folder.validation, found)
             if not found["ok"]:
-                raise Problem(f"validation failed: {'; '.join(found['errors'])}", f"read {folder.validation}; nothing was changed")
+                raise Problem(
+                    f"validation failed: {'; '.join(found['errors'])}", f"read {folder.validation}; nothing was changed"
+                )
             log.info(f"validated {plan['rows']:,} rows against {folder.primary.name} in {_seconds(validating)}")
             report |= {
                 "rows": plan["rows"], "values": values, "unreadable": left, "backups": backups,
@@ -171,7 +173,11 @@ def open_locked(database: Path, timeout_s: float) -> sqlite3.Connection:
     with database.open("r+b"):
         pass
     connection = sqlite3.connect(
-        f"{database.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=timeout_s, cached_statements=0
+        f"{database.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        timeout=timeout_s,
+        cached_statements=0,
     )
     try:
         connection.execute("PRAGMA main.cache_size = -1000")
@@ -200,7 +206,10 @@ def _back_up(
     copy_database(connection, folder.secondary)
     dump_database(connection, folder.dump)
     backups = describe_backups(folder)
-    facts = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "journal_mode", "page_size")}
+    facts = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("user_version", "journal_mode", "page_size")
+    }
     write_json(
         folder.metadata,
         {"migration_id": folder.id, "database": str(database), "taken": _now(), "sqlite_version": sqlite3.sqlite_version,

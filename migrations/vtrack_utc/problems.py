@@ -18,7 +18,9 @@ class Problem(Exception):
 LOCKED = "stop the application, and end every other program that has the database open"
 FULL = "free disk space, or name another backup folder with --backup-dir"
 DENIED = "run as the account that owns the database and may write the backup folder"
-DAMAGED = "do not migrate; restore the database from its last good backup, or ask `PRAGMA integrity_check` what is wrong"
+DAMAGED = (
+    "do not migrate; restore the database from its last good backup, or ask `PRAGMA integrity_check` what is wrong"
+)
 
 
 def explain(error: BaseException, doing: str) -> Problem:

@@ -53,7 +53,9 @@ def latest(backup_dir: Path) -> Folder:
     Raises:
         Problem: there is none.
     """
-    found = sorted(backup_dir.glob("timezone_migration_*/rollback/rollback_data.json"), key=lambda path: path.stat().st_mtime_ns)
+    found = sorted(
+        backup_dir.glob("timezone_migration_*/rollback/rollback_data.json"), key=lambda path: path.stat().st_mtime_ns
+    )
     if not found:
         raise Problem(f"no migration has left a way back in {backup_dir}", "run the migration first")
     return Folder(found[-1].parents[1])
@@ -99,7 +101,9 @@ def leave_wal(database: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", writer, database], check=False).returncode == -signal.SIGKILL
     wal = Path(f"{database}-wal")
     if not killed or not wal.exists() or not wal.stat().st_size:
-        raise Problem("the killed application left no WAL, so this would rehearse nothing", "is the database in WAL mode?")
+        raise Problem(
+            "the killed application left no WAL, so this would rehearse nothing", "is the database in WAL mode?"
+        )
 
 
 def by_script(database: Path, folder: Folder) -> None:

@@ -150,7 +150,9 @@ class TestMigration(unittest.TestCase):
     def test_an_unreadable_value_stays_and_is_counted(self) -> None:
         """The other values are converted all the same."""
         with closing(sqlite3.connect(self.database)) as connection:
-            connection.executescript("DROP TRIGGER events_updated_at; UPDATE events SET created_at = 'N/A' WHERE id = 7;")
+            connection.executescript(
+                "DROP TRIGGER events_updated_at; UPDATE events SET created_at = 'N/A' WHERE id = 7;"
+            )
         self.assertEqual(self.run_migration()["unreadable"], 1)
         self.assertEqual(self.rows()[6][2], "N/A")
 
@@ -168,7 +170,9 @@ def benchmark() -> list[dict[str, Any]]:
     """Time and memory at each size, each run in a process of its own; printed as a table, and written to a file."""
     idle = _measure("", ())["peak_memory_bytes"]
     results = []
-    print(f"{'records':>9}  {'convert':>9}  {'records/s':>10}  {'validate':>9}  {'records/s':>10}  {'memory':>8}  over idle")
+    print(
+        f"{'records':>9}  {'convert':>9}  {'records/s':>10}  {'validate':>9}  {'records/s':>10}  {'memory':>8}  over idle"
+    )
     for size in SIZES:
         with tempfile.TemporaryDirectory() as temporary:
             database = Path(temporary) / "events.db"

@@ -41,7 +41,9 @@ def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
 
 def _compare(connection: sqlite3.Connection, table: str, timestamps: tuple[str, ...]) -> dict[str, Any]:
     name = quote(table)
-    counts = [connection.execute(f"SELECT count(*) FROM {schema}.{name}").fetchone()[0] for schema in ("before", "main")]
+    counts = [
+        connection.execute(f"SELECT count(*) FROM {schema}.{name}").fetchone()[0] for schema in ("before", "main")
+    ]
     join = " AND ".join(f"old.{key} IS new.{key}" for key in key_columns(connection, table))
     others = [
         column
