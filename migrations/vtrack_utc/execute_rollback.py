@@ -65,7 +65,7 @@ def choose(data: dict[str, Any]) -> Path:
         Stopped: neither copy is what the migration wrote.
     """
     for each in data["backups"]:
-        path = HERE.parent / each["file"]
+        path: Path = HERE.parent / each["file"]
         if each["kind"] in ("primary", "secondary"):
             if path.is_file() and _checksum(path) == each["sha256"]:
                 return path

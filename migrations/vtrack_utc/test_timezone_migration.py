@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from backups import FOLDER, Folder, checksum
+from conversion import Columns
 from migrate_timezone_production import migrate
 from problems import Problem
 from progress import Log
@@ -27,7 +28,7 @@ from timestamps import converted, form, same_instant
 HERE = Path(__file__).resolve().parent
 SIZES = (100, 1_000, 10_000, 100_000)
 RESULTS = "migration_benchmark_results.json"
-COLUMNS = {"events": ("created_at", "updated_at")}
+COLUMNS: Columns = {"events": ("created_at", "updated_at")}
 
 CASES = (
     # value, its form, what becomes of it
@@ -192,6 +193,7 @@ def benchmark() -> list[dict[str, Any]]:
 
 _MIGRATE = """
 from pathlib import Path
+from conversion import Columns
 from migrate_timezone_production import migrate
 from progress import Log
 import os
