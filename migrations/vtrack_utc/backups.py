@@ -161,6 +161,9 @@ def _statements(lines: Iterator[str]) -> Iterator[str]:
 
 def _compare(connection: sqlite3.Connection, trial: Path) -> None:
     with closing(open_unchanging(trial)) as dumped:
+        schema = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2"
+        if connection.execute(schema).fetchall() != dumped.execute(schema).fetchall():
+            raise Problem("the SQL dump does not hold the schema as it is", "take the backup again")
         for name in tables_of(connection):
             # NOT INDEXED: both sides are read in the order of their rows, without sorting or keeping them.
             query = f"SELECT * FROM {quote(name)} NOT INDEXED"
