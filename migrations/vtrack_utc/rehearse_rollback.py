@@ -90,17 +90,19 @@ def inspect(folder: Folder) -> list[str]:
 
 def leave_wal(database: Path) -> None:
     """An application that wrote after the migration and was killed: its pages are in the WAL, and nobody has closed it."""
-    writer = (
-        "import os, signal, sqlite3, sys\n"
-        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "connection.execute('PRAGMA wal_autocheckpoint = 0')\n"
-        "connection.execute('UPDATE events SET name = name')\n"
-        "connection.execute(\"INSERT INTO events (name) VALUES ('written after the migration')\")\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", writer, database], check=False).returncode == -signal.SIGKILL
+    child = os.fork()
+    if child == 0:
+        try:
+            connection = sqlite3.connect(database, isolation_level=None)
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("UPDATE events SET name = name")
+            connection.execute("INSERT INTO events (name) VALUES ('written after the migration')")
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
     wal = Path(f"{database}-wal")
-    if not killed or not wal.exists() or not wal.stat().st_size:
+    if os.waitstatus_to_exitcode(status) != -signal.SIGKILL or not wal.exists() or not wal.stat().st_size:
         raise Problem(
             "the killed application left no WAL, so this would rehearse nothing", "is the database in WAL mode?"
         )
