@@ -2,7 +2,7 @@
 
 All variants of a plan are rehearsed in one run of pytest on a project of the same shape as this repository, where each
 variant is a plan of its own. The backup is a small one from the plan's own generator; a variant whose damage shows only
-in many rows says `full_size = true` and gets the committed one.
+in many rows says `full_size = true` and gets the committed one. `edits` are replacements in the plan's own files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ else:
 ROOT = Path(__file__).parents[1]
 VARIANTS = ROOT / "tests" / "variants"
 SCALE = "0.1"
+SCALES = {"vtrack_utc": "1"}
+"""Plans whose committed backup is a small one already."""
 RIGHT = "right"
 
 
@@ -40,6 +44,22 @@ def _variants() -> list[tuple[str, str]]:
 
 def _settings(plan: str, variant: str) -> dict[str, Any]:
     return tomllib.loads((VARIANTS / plan / variant / "variant.toml").read_text(encoding="utf-8"))
+
+
+def _edit(folder: Path, edits: list[dict[str, str]]) -> None:
+    """Replaces a passage of a file by another; each is there exactly once."""
+    for edit in edits:
+        path = folder / edit["file"]
+        text = path.read_text(encoding="utf-8")
+        assert text.count(edit["old"]) == 1, f"{path}: {edit['old']}"
+        path.write_text(text.replace(edit["old"], edit["new"]), encoding="utf-8")
+
+
+def _altered_file(backup: Path, sql: str, target: Path) -> None:
+    """The SQLite backup with SQL applied to it."""
+    shutil.copyfile(backup, target)
+    with closing(sqlite3.connect(target)) as connection:
+        connection.executescript(sql)
 
 
 def _altered_backup(backup: Path, prelude: list[Path], sql: str, target: Path) -> None:
@@ -66,16 +86,18 @@ def _make_project(root: Path, plan: str) -> None:
     (root / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["verifications"]\n')
     fixtures = root / "fixtures" / plan
     shutil.copytree(ROOT / "fixtures" / plan, fixtures, ignore=shutil.ignore_patterns("__pycache__", "backup*"))
-    backup = fixtures / "backup.sql.gz"
+    text = (ROOT / "migrations" / plan / "plan.toml").read_text(encoding="utf-8")
+    backup = fixtures / Path(tomllib.loads(text)["backup"]["path"]).name
+    scale = SCALES.get(plan, SCALE)
     subprocess.run(
-        [sys.executable, fixtures / "generate.py", "--scale", SCALE, "--output", backup],
+        [sys.executable, "-B", ROOT / "fixtures" / plan / "generate.py", "--scale", scale, "--output", backup],
         check=True,
         capture_output=True,
     )
-    text = (ROOT / "migrations" / plan / "plan.toml").read_text(encoding="utf-8")
     # The plan expects the size of production.
     text = re.sub(r"^expect\s*=.*$", "", text, flags=re.MULTILINE)
-    shutil.copyfile(ROOT / "fixtures" / plan / "backup.sql.gz", fixtures / "full_size.sql.gz")
+    full_size = fixtures / backup.name.replace("backup", "full_size")
+    shutil.copyfile(ROOT / "fixtures" / plan / backup.name, full_size)
     prelude = [fixtures / Path(entry).name for entry in tomllib.loads(text)["backup"].get("prelude", [])]
     for name in [RIGHT, *(variant for of, variant in _variants() if of == plan)]:
         folder = root / "migrations" / name
@@ -86,14 +108,18 @@ def _make_project(root: Path, plan: str) -> None:
             shutil.copytree(
                 VARIANTS / plan / name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("variant.toml")
             )
+            _edit(folder, settings.get("edits", []))
             if "steps" in settings:
                 own = _with_steps(own, settings["steps"])
             if settings.get("full_size"):
-                own = _with_backup(own, f"../../fixtures/{plan}/full_size.sql.gz")
+                own = _with_backup(own, f"../../fixtures/{plan}/{full_size.name}")
             if "backup_sql" in settings:
                 sql = (folder / settings["backup_sql"]).read_text(encoding="utf-8")
-                altered = fixtures / f"backup_{hashlib.sha256(sql.encode()).hexdigest()[:8]}.sql"
-                if not altered.exists():
+                suffix = ".db" if backup.suffix == ".db" else ".sql"
+                altered = fixtures / f"backup_{hashlib.sha256(sql.encode()).hexdigest()[:8]}{suffix}"
+                if suffix == ".db":
+                    _altered_file(backup, sql, altered)
+                elif not altered.exists():
                     _altered_backup(backup, prelude, sql, altered)
                 own = _with_backup(own, f"../../fixtures/{plan}/{altered.name}")
         (folder / "plan.toml").write_text(own, encoding="utf-8")

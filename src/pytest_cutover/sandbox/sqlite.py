@@ -40,13 +40,16 @@ class SqliteFolder:
     def create(self, database: str, template: SqliteTarget, owner: str | None = None) -> SqliteTarget:
         """Copies the template through SQLite's backup, so that what its write-ahead log holds comes along.
 
+        What a step put beside it comes along, too: a way back may be one that the migration left.
+
         Raises:
             SandboxError: it cannot be read, or the disk is full.
         """
         target = self.place(database, template.path.name)
         try:
             copy_database(template, target)
-        except sqlite3.Error as error:
+            _copy_beside(template, target)
+        except (OSError, sqlite3.Error) as error:
             raise self.failure(f"could not copy {template.path.parent.name}", error) from error
         return target
 
@@ -63,6 +66,15 @@ class SqliteFolder:
         if self._directory.exists():
             shutil.rmtree(self._directory, ignore_errors=True)
             os.close(self._lock)
+
+
+def _copy_beside(source: SqliteTarget, target: SqliteTarget) -> None:
+    own = {source.path.name + suffix for suffix in ("", "-wal", "-shm", "-journal")}
+    for path in source.path.parent.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, target.path.parent / path.name, symlinks=True)
+        elif path.name not in own:
+            shutil.copy2(path, target.path.parent / path.name, follow_symlinks=False)
 
 
 def copy_database(source: SqliteTarget, target: SqliteTarget) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +14,8 @@ from pytest_cutover.errors import QueryError
 from pytest_cutover.sqlite.language import REACHES_OUT
 
 _BUSY_S = 5
+
+Authorizer = Callable[[int, str | None, str | None, str | None, str | None], int]
 
 # The numbers of sqlite3.h: Python names them only from 3.11 on.
 _READING = frozenset({20, 21, 31, 33})
@@ -96,6 +100,15 @@ class SqliteTarget:
         if read_only:
             connection.execute("PRAGMA query_only = ON")
         return connection
+
+
+def restrict(connection: sqlite3.Connection, authorizer: Authorizer) -> None:
+    """Sets the authorizer, once the tables pragma_NAME are there: SQLite makes each when it is first read, and asks
+    for that what it asks for a write."""
+    for name in sorted(READ_PRAGMAS):
+        with suppress(sqlite3.OperationalError):
+            connection.execute(f"SELECT * FROM pragma_{name} LIMIT 0")
+    connection.set_authorizer(authorizer)
 
 
 def only_reading(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:

@@ -18,7 +18,7 @@ from pytest_cutover.errors import QueryError
 from pytest_cutover.language import Language
 from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite import language as sqlite_language
-from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading
+from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading, restrict
 from pytest_cutover.sqlite.tokens import strict_names
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SqliteDatabase(Database):
                 self._connection = self.target.connect(read_only=True)
             except sqlite3.Error as error:
                 raise as_query_error(error) from error
-            self._connection.set_authorizer(only_reading)
+            restrict(self._connection, only_reading)
         return self._connection
 
     def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
@@ -141,7 +141,7 @@ class SqliteDatabase(Database):
 
         def connect() -> sqlite3.Connection:
             connection = self.target.connect(read_only=True)
-            connection.set_authorizer(_reading_in_transactions)
+            restrict(connection, _reading_in_transactions)
             return connection
 
         return sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.pool.NullPool)

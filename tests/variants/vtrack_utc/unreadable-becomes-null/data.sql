@@ -1,0 +1,1 @@
+UPDATE notifications SET sent_at = 'N/A' WHERE id = 2;
