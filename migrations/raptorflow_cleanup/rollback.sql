@@ -1,7 +1,7 @@
 -- The way back without the backup: both migrations undone in one transaction.
 --
 -- The nine tables come back empty, as they were. Rows written since stay; the workspaces and outcomes of recommendations
--- go with their columns, and a competitor's name and site are those it had before, unless it was written since.
+-- go with their columns, and a competitor's name and site are those it had before, unless somebody has edited them since.
 BEGIN;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
@@ -152,13 +152,21 @@ ALTER TABLE public.competitors
     ADD COLUMN IF NOT EXISTS company_name text,
     ADD COLUMN IF NOT EXISTS domain text,
     DISABLE TRIGGER competitors_touch;
-UPDATE public.competitors
-SET name = metadata #>> '{before_011,name}',
-    website = metadata #>> '{before_011,website}',
-    company_name = metadata #>> '{before_011,company_name}',
-    domain = metadata #>> '{before_011,domain}',
+WITH merged AS (
+    SELECT id, metadata -> 'before_011' AS was,
+           coalesce(metadata #>> '{before_011,company_name}', metadata #>> '{before_011,name}') AS name,
+           coalesce('https://' || (metadata #>> '{before_011,domain}'), metadata #>> '{before_011,website}') AS website
+    FROM public.competitors
+    WHERE metadata ? 'before_011'
+)
+UPDATE public.competitors AS competitor
+SET name = CASE WHEN competitor.name = merged.name THEN was ->> 'name' ELSE competitor.name END,
+    website = CASE WHEN competitor.website = merged.website THEN was ->> 'website' ELSE competitor.website END,
+    company_name = CASE WHEN competitor.name = merged.name THEN was ->> 'company_name' END,
+    domain = CASE WHEN competitor.website = merged.website THEN was ->> 'domain' END,
     metadata = metadata - 'before_011'
-WHERE metadata ? 'before_011';
+FROM merged
+WHERE merged.id = competitor.id;
 ALTER TABLE public.competitors ENABLE TRIGGER competitors_touch;
 
 -- The constraints and indexes on these columns go with them.
