@@ -2,7 +2,7 @@
 
 All variants of a plan are rehearsed in one run of pytest on a project of the same shape as this repository, where each
 variant is a plan of its own. The backup is a small one from the plan's own generator; a variant whose damage shows only
-in many rows says `full_size = true` and gets the committed one.
+in many rows says `full_size = true` and gets the committed one. `edits` are replacements in the plan's own files.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from pytest_cutover.backup.inspect import inspect_backup
+from pytest_cutover.backup.preludes import prelude_path, ready_made
 from pytest_cutover.backup.restore import restore
 from pytest_cutover.sandbox import Sandboxes
 
@@ -42,8 +43,17 @@ def _settings(plan: str, variant: str) -> dict[str, Any]:
     return tomllib.loads((VARIANTS / plan / variant / "variant.toml").read_text(encoding="utf-8"))
 
 
-def _altered_backup(backup: Path, prelude: list[Path], sql: str, target: Path) -> None:
-    """The backup with SQL applied to what it restores to, taken again with pg_dump."""
+def _edit(folder: Path, edits: list[dict[str, str]]) -> None:
+    """Replaces a passage of a file by another; each is there exactly once."""
+    for edit in edits:
+        path = folder / edit["file"]
+        text = path.read_text(encoding="utf-8")
+        assert text.count(edit["old"]) == 1, f"{path}: {edit['old']}"
+        path.write_text(text.replace(edit["old"], edit["new"]), encoding="utf-8")
+
+
+def _altered_backup(backup: Path, prelude: list[Path], schemas: list[str], sql: str, target: Path) -> None:
+    """The backup with SQL applied to what it restores to, taken again with pg_dump; of the schemas only, if any."""
     sandboxes = Sandboxes()
     try:
         facts = inspect_backup(backup)
@@ -52,7 +62,7 @@ def _altered_backup(backup: Path, prelude: list[Path], sql: str, target: Path) -
         with database.connect(pinned=False) as connection:
             connection.execute(sql.encode())
         subprocess.run(
-            [server.programs / "pg_dump", "--file", target, database.database],
+            [server.programs / "pg_dump", "--file", target, *(f"--schema={name}" for name in schemas), database.database],
             env=database.libpq_environment(os.environ), check=True,
         )  # fmt: skip
     finally:
@@ -76,7 +86,12 @@ def _make_project(root: Path, plan: str) -> None:
     # The plan expects the size of production.
     text = re.sub(r"^expect\s*=.*$", "", text, flags=re.MULTILINE)
     shutil.copyfile(ROOT / "fixtures" / plan / "backup.sql.gz", fixtures / "full_size.sql.gz")
-    prelude = [fixtures / Path(entry).name for entry in tomllib.loads(text)["backup"].get("prelude", [])]
+    entries = tomllib.loads(text)["backup"].get("prelude", [])
+    prelude = [
+        prelude_path(entry, fixtures) if entry in ready_made() else fixtures / Path(entry).name for entry in entries
+    ]
+    # What a ready-made prelude brings is not in a team's own dump.
+    schemas = ["public"] if set(entries) & set(ready_made()) else []
     for name in [RIGHT, *(variant for of, variant in _variants() if of == plan)]:
         folder = root / "migrations" / name
         shutil.copytree(ROOT / "migrations" / plan, folder)
@@ -86,6 +101,7 @@ def _make_project(root: Path, plan: str) -> None:
             shutil.copytree(
                 VARIANTS / plan / name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("variant.toml")
             )
+            _edit(folder, settings.get("edits", []))
             if "steps" in settings:
                 own = _with_steps(own, settings["steps"])
             if settings.get("full_size"):
@@ -94,7 +110,7 @@ def _make_project(root: Path, plan: str) -> None:
                 sql = (folder / settings["backup_sql"]).read_text(encoding="utf-8")
                 altered = fixtures / f"backup_{hashlib.sha256(sql.encode()).hexdigest()[:8]}.sql"
                 if not altered.exists():
-                    _altered_backup(backup, prelude, sql, altered)
+                    _altered_backup(backup, prelude, schemas, sql, altered)
                 own = _with_backup(own, f"../../fixtures/{plan}/{altered.name}")
         (folder / "plan.toml").write_text(own, encoding="utf-8")
 
