@@ -83,8 +83,8 @@ def _make_project(root: Path, plan: str) -> None:
         capture_output=True,
     )
     text = (ROOT / "migrations" / plan / "plan.toml").read_text(encoding="utf-8")
-    # The plan expects the size of production.
-    text = re.sub(r"^expect\s*=.*$", "", text, flags=re.MULTILINE)
+    # The plan expects the size of production, and budgets are for a machine that does one thing at a time.
+    text = re.sub(r"^(expect|budget)\s*=.*$", "", text, flags=re.MULTILINE)
     shutil.copyfile(ROOT / "fixtures" / plan / "backup.sql.gz", fixtures / "full_size.sql.gz")
     entries = tomllib.loads(text)["backup"].get("prelude", [])
     prelude = [
