@@ -157,6 +157,15 @@ def test_dropped_table_is_a_violation_where_it_is_not_declared(read: Read) -> No
     assert ledger.violations == ["flights: the table is gone with its 50 rows, which is not declared."]
 
 
+def test_dropped_table_that_must_be_empty_may_hold_no_row(read: Read) -> None:
+    declared = {"dropped": ["table:flights"], "rows": {"flights": {"deleted": 0}}}
+
+    assert read(FLIGHTS, "DROP TABLE flights", **declared).violations == [
+        "flights: 50 rows were deleted, declared: none."
+    ]
+    assert read(FLIGHTS + "DELETE FROM flights;", "DROP TABLE flights", **declared).violations == []
+
+
 def test_dropped_table_is_held_to_the_declared_number_of_rows(read: Read) -> None:
     ledger = read(FLIGHTS, "DROP TABLE flights", dropped=["table:flights"], rows={"flights": {"deleted": 49}})
 

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from pytest_cutover.backup.inspect import inspect_backup
+from pytest_cutover.backup.preludes import prelude_path, ready_made
 from pytest_cutover.backup.restore import restore
 from pytest_cutover.sandbox import Sandboxes
 
@@ -62,8 +63,8 @@ def _altered_file(backup: Path, sql: str, target: Path) -> None:
         connection.executescript(sql)
 
 
-def _altered_backup(backup: Path, prelude: list[Path], sql: str, target: Path) -> None:
-    """The backup with SQL applied to what it restores to, taken again with pg_dump."""
+def _altered_backup(backup: Path, prelude: list[Path], schemas: list[str], sql: str, target: Path) -> None:
+    """The backup with SQL applied to what it restores to, taken again with pg_dump; of the schemas only, if any."""
     sandboxes = Sandboxes()
     try:
         facts = inspect_backup(backup)
@@ -72,7 +73,7 @@ def _altered_backup(backup: Path, prelude: list[Path], sql: str, target: Path) -
         with database.connect(pinned=False) as connection:
             connection.execute(sql.encode())
         subprocess.run(
-            [server.programs / "pg_dump", "--file", target, database.database],
+            [server.programs / "pg_dump", "--file", target, *(f"--schema={name}" for name in schemas), database.database],
             env=database.libpq_environment(os.environ), check=True,
         )  # fmt: skip
     finally:
@@ -94,11 +95,16 @@ def _make_project(root: Path, plan: str) -> None:
         check=True,
         capture_output=True,
     )
-    # The plan expects the size of production.
-    text = re.sub(r"^expect\s*=.*$", "", text, flags=re.MULTILINE)
+    # The plan expects the size of production, and budgets are for a machine that does one thing at a time.
+    text = re.sub(r"^(expect|budget)\s*=.*$", "", text, flags=re.MULTILINE)
     full_size = fixtures / backup.name.replace("backup", "full_size")
     shutil.copyfile(ROOT / "fixtures" / plan / backup.name, full_size)
-    prelude = [fixtures / Path(entry).name for entry in tomllib.loads(text)["backup"].get("prelude", [])]
+    entries = tomllib.loads(text)["backup"].get("prelude", [])
+    prelude = [
+        prelude_path(entry, fixtures) if entry in ready_made() else fixtures / Path(entry).name for entry in entries
+    ]
+    # What a ready-made prelude brings is not in a team's own dump.
+    schemas = ["public"] if set(entries) & set(ready_made()) else []
     for name in [RIGHT, *(variant for of, variant in _variants() if of == plan)]:
         folder = root / "migrations" / name
         shutil.copytree(ROOT / "migrations" / plan, folder)
@@ -120,7 +126,7 @@ def _make_project(root: Path, plan: str) -> None:
                 if suffix == ".db":
                     _altered_file(backup, sql, altered)
                 elif not altered.exists():
-                    _altered_backup(backup, prelude, sql, altered)
+                    _altered_backup(backup, prelude, schemas, sql, altered)
                 own = _with_backup(own, f"../../fixtures/{plan}/{altered.name}")
         (folder / "plan.toml").write_text(own, encoding="utf-8")
 

@@ -2,8 +2,8 @@
 
 What the books hold a plan to, beyond the ranges it declares:
 
-* A table that the plan declares dropped takes its rows along, and that is no violation. One that is gone undeclared is
-  a violation if it had rows.
+* A table that the plan declares dropped takes its rows along, and that is no violation unless `rows` says how many are
+  deleted: `deleted = 0` demands that it was empty. One that is gone undeclared is a violation if it had rows.
 * A table that the plan declares added is expected to be empty unless `rows` says how many rows it gets.
 * A column in `changed` that did not change, or is new, is no violation: `changed` allows, a range demands.
 * A table or column in `rows` that neither side has, or whose rows cannot be compared, is a violation.
@@ -142,9 +142,10 @@ class _Books:
         return "there is no such table before or after"
 
     def _gone(self, found: RowDifferences, declared: RowChanges | None) -> None:
+        said = declared is not None and "deleted" in declared.model_fields_set
         declared = declared or _NOTHING
         self._range(found, declared, "added")
-        if declared.deleted.maximum != 0:
+        if said:
             self._range(found, declared, "deleted")
         elif found.before and not self._declared(self.changes.dropped, found.table, self.before):
             self.violations.append(

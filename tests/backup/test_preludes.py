@@ -149,3 +149,25 @@ def test_an_unknown_name_lists_the_known_ones(project: Project) -> None:
     assert 'backup.prelude "supabse": there is no such ready-made prelude. Allowed: supabase' in project.output
     assert 'Did you mean "supabase"?' in project.output
     assert ready_made() == ["supabase"]
+
+
+def test_a_role_has_the_attributes_that_its_prelude_gives_it(
+    new_database: Callable[[str], Target], server: Server, tmp_path: Path
+) -> None:
+    """The backup names the role, too, but only the prelude knows that no policy binds it."""
+    made = "CREATE ROLE prelude_backend NOLOGIN BYPASSRLS"
+    source = new_database(f"{made}; CREATE TABLE t AS SELECT 1 AS id; GRANT SELECT ON t TO prelude_backend")
+    path = _dump(source, server, tmp_path / "backup.sql")
+    server.drop(source.database)
+    with server.maintenance.connect() as connection:
+        connection.execute("DROP ROLE prelude_backend")
+    (tmp_path / "roles.sql").write_text(f"{made};")
+
+    target = _restore(server, path, "attributes", tmp_path / "roles.sql")
+
+    with target.connect() as connection:
+        found = connection.execute("SELECT rolbypassrls FROM pg_roles WHERE rolname = 'prelude_backend'").fetchone()
+        assert found == (True,)
+    server.drop(target.database)
+    with server.maintenance.connect() as connection:
+        connection.execute("DROP ROLE prelude_backend")

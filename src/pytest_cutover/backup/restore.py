@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from psycopg import sql
+
 from pytest_cutover.backup.inspect import BackupFacts
 from pytest_cutover.backup.meter import Meter, Progress
 from pytest_cutover.backup.plain import CHUNK_BYTES, count_copies, open_plain
@@ -74,18 +76,27 @@ def restore(
     handled = list(facts.handled)
     roles = [*facts.roles, *([owner] if owner else [])]
     schemas = _schemas(facts, _programs_for(facts, server))
+    lacking: list[str] = []
     for _ in range(_MAX_ROLES):
-        made = server.create_roles(roles)
-        if made:
-            handled.append(f"created the roles {', '.join(made)} (NOLOGIN), which the backup or the plan names")
-        target = server.create(database, owner=owner)
+        made = server.create_roles(lacking)
+        target = server.create(database)
         try:
             with server.noting_roles():
                 for path in prelude:
                     for script in scripts_of(path, schemas):
                         with script.open("rb") as stream:
                             _run_psql(server, server.programs, target, stream, f"the prelude {path.name}")
+            # After the prelude, whose roles have attributes that a policy may depend on.
+            made += server.create_roles(roles)
+            if made:
+                handled.append(f"created the roles {', '.join(made)} (NOLOGIN), which the backup or the plan names")
             with target.connect() as connection:
+                if owner is not None:
+                    connection.execute(
+                        sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
+                            sql.Identifier(target.database), sql.Identifier(owner)
+                        )
+                    )
                 prepared = frozenset(format_name(*row) for row in connection.execute(_TABLES).fetchall())
                 if "public" in schemas:
                     connection.execute("DROP SCHEMA public")
@@ -106,7 +117,7 @@ def restore(
             return target, replace(facts, prepared=prepared, handled=(*handled, *notes)), warnings
         except _MissingRoleError as missing:
             server.drop(database)
-            roles = [missing.role]
+            lacking = [missing.role]
         except BaseException:
             server.drop(database)
             raise

@@ -163,7 +163,9 @@ class RowChanges(Section):
 
     changed: list[ColumnName] = Field([], description="the columns whose values may change")
     added: Count = Field(Range.parse(0), description="how many rows may appear")
-    deleted: Count = Field(Range.parse(0), description="how many rows may go")
+    deleted: Count = Field(
+        Range.parse(0), description="how many rows may go; of a dropped table any, unless this is said"
+    )
 
 
 class Changes(Section):
