@@ -53,7 +53,9 @@ def migrate(cursor: psycopg.Cursor) -> None:
     cursor.execute("LOCK TABLE user_contexts IN ACCESS EXCLUSIVE MODE")
     stray = count(cursor, STRAY_TEAMS)
     if stray:
-        raise RefusedError(f"{stray} contexts name a team of another league than their own: let these users choose again")
+        raise RefusedError(
+            f"{stray} contexts name a team of another league than their own: let these users choose again"
+        )
     cursor.execute("ALTER TABLE user_contexts ADD COLUMN IF NOT EXISTS series_id integer")
     change(cursor, "contexts that got the series of their team", FROM_TEAMS)
     change(cursor, "contexts that got the series of their only player", FROM_PLAYERS)
@@ -73,7 +75,9 @@ def check(cursor: psycopg.Cursor) -> None:
     known = count(cursor, "SELECT count(series_id) FROM user_contexts")
     LOG.info("%d contexts, %d of them with a series", total, known)
     if known < total:
-        LOG.warning("%d users have no team and no single player in their league: they choose at the next login", total - known)
+        LOG.warning(
+            "%d users have no team and no single player in their league: they choose at the next login", total - known
+        )
 
 
 def main() -> int:

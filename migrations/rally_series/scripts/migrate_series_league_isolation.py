@@ -104,7 +104,9 @@ def assign(cursor: psycopg.Cursor) -> None:
         LOG.info("series_backup holds %d series as they were", count(cursor, "SELECT count(*) FROM series_backup"))
         cursor.execute("ALTER TABLE series ADD COLUMN league_id integer")
     change(cursor, "series that got their league", ASSIGN.format(primary=PRIMARY_LEAGUE))
-    lost = [name for (name,) in cursor.execute("SELECT name FROM series WHERE league_id IS NULL ORDER BY name").fetchall()]
+    lost = [
+        name for (name,) in cursor.execute("SELECT name FROM series WHERE league_id IS NULL ORDER BY name").fetchall()
+    ]
     if lost:
         raise RefusedError(f"no league uses {', '.join(lost)}: name it in series_leagues, or delete the series")
 

@@ -32,9 +32,7 @@ def run(title: str, migrate: Callable[[psycopg.Cursor], None], check: Callable[[
     `migrate` works in one transaction, in which `check` must hold; it must hold again for a session that comes
     after the commit.
     """
-    parser = argparse.ArgumentParser(
-        description=f"{title}. The database is the one of the environment's DATABASE_URL."
-    )
+    parser = argparse.ArgumentParser(description=f"{title}. The database is the one of the environment's DATABASE_URL.")
     parser.add_argument("--live", action="store_true", help="commit; without it everything is tried and undone")
     parser.add_argument("--log-file", type=Path, help="also write the log there, after what it holds")
     arguments = parser.parse_args()
@@ -64,7 +62,9 @@ def run(title: str, migrate: Callable[[psycopg.Cursor], None], check: Callable[[
         return FAILED
     except psycopg.Error as error:
         # The server's detail holds values of rows.
-        LOG.error("failed, nothing was changed: %s (%s)", error.diag.message_primary or type(error).__name__, error.sqlstate)
+        LOG.error(
+            "failed, nothing was changed: %s (%s)", error.diag.message_primary or type(error).__name__, error.sqlstate
+        )
         return FAILED
     LOG.info("committed and checked after %.1f s", time.perf_counter() - began)
     return DONE
