@@ -18,7 +18,7 @@ UPDATE series_leagues SET series_id = original FROM one_again WHERE one_again.id
 UPDATE player_availability SET series_id = original FROM one_again WHERE one_again.id = series_id;
 DELETE FROM series WHERE id IN (SELECT id FROM one_again);
 
--- Its index, its unique constraint and its foreign key go with it.
+-- Its unique constraint and its foreign key go with it.
 ALTER TABLE series DROP COLUMN IF EXISTS league_id;
 ALTER TABLE series DROP CONSTRAINT IF EXISTS series_name_key;
 ALTER TABLE series ADD CONSTRAINT series_name_key UNIQUE (name);

@@ -131,7 +131,6 @@ def constrain(cursor: psycopg.Cursor) -> None:
             cursor.execute(f"ALTER TABLE series DROP CONSTRAINT IF EXISTS {name}".encode())
             cursor.execute(f"ALTER TABLE series ADD CONSTRAINT {name} {definition}".encode())
             LOG.info("constraint %s added", name)
-    cursor.execute("CREATE INDEX IF NOT EXISTS idx_series_league_id ON series (league_id)")
 
 
 def check(cursor: psycopg.Cursor) -> None:
