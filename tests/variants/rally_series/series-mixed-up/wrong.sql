@@ -9,4 +9,5 @@ UPDATE teams SET series_id = other FROM swapped WHERE swapped.id = series_id;
 UPDATE players SET series_id = other FROM swapped WHERE swapped.id = series_id;
 UPDATE series_stats SET series_id = other FROM swapped WHERE swapped.id = series_id;
 UPDATE user_contexts SET series_id = other FROM swapped WHERE swapped.id = series_id;
+UPDATE player_availability SET series_id = other FROM swapped WHERE swapped.id = series_id;
 COMMIT;

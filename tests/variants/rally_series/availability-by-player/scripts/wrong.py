@@ -4,8 +4,6 @@ import sys
 
 import migrate_series_league_isolation as migration
 
-migration.MOVE_OTHERS = migration.MOVE
-
 
 def split(cursor, right=migration.split):
     """Moves the availability after the players."""

@@ -1,4 +1,4 @@
-"""The rows of player_availability are not moved."""
+"""The availability is not moved."""
 
 import sys
 

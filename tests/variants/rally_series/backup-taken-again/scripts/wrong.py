@@ -4,24 +4,15 @@ import sys
 
 import migrate_series_league_isolation as migration
 
+
 def migrate(cursor, right=migration.migrate):
-    """Takes the backup each time."""
+    """Takes the backup of whatever it finds."""
+    migrated = migration.has_column(cursor, "series", "league_id")
     right(cursor)
-    if migration.has_column(cursor, "series_backup", "id") and migration.LOG.series_were_there:
+    if migrated:
         cursor.execute(migration.BACKUP)
 
 
-def be_migrated(cursor):
-    """Whether a run has been here before."""
-    return migration.has_column(cursor, "series", "league_id")
-
-
-def run(cursor):
-    """Remembers what it found."""
-    migration.LOG.series_were_there = be_migrated(cursor)
-    migrate(cursor)
-
-
-migration.migrate = run
+migration.migrate = migrate
 
 sys.exit(migration.main())

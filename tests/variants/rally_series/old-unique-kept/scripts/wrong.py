@@ -5,7 +5,9 @@ import sys
 import migrate_series_league_isolation as migration
 
 NAME = "series.name || ' ' || used.league_id"
-migration.TWINS = migration.TWINS.replace("DISTINCT series.name", f"DISTINCT {NAME}").replace("= series.name", f"= {NAME}")
+migration.TWINS = migration.TWINS.replace("DISTINCT series.name", f"DISTINCT {NAME}").replace(
+    "= series.name", f"= {NAME}"
+)
 migration.MOVE = migration.MOVE.replace("twin.name = series.name", f"twin.name = {NAME}")
 migration.CONSTRAINTS["series_name_key"] = "UNIQUE (name)"
 

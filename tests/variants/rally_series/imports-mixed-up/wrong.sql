@@ -1,9 +1,0 @@
--- The entries of two conflict series are swapped in series_leagues.
-BEGIN;
-CREATE TEMPORARY TABLE swapped ON COMMIT DROP AS
-SELECT one.id, other.id AS other
-FROM series AS one JOIN series AS other ON other.league_id = one.league_id AND other.name <> one.name
-WHERE one.league_id = 4927 AND one.name IN ('Chicago 13', 'Chicago 18') AND other.name IN ('Chicago 13', 'Chicago 18');
-
-UPDATE series_leagues SET series_id = other FROM swapped WHERE swapped.id = series_id;
-COMMIT;
