@@ -115,6 +115,8 @@ def _make_project(root: Path, plan: str) -> None:
                 VARIANTS / plan / name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("variant.toml")
             )
             _edit(folder, settings.get("edits", []))
+            # A fresh database from the backup does not depend on the migration.
+            own = re.sub(r"^\[\[rollback\]\]\nname\s*= .*\nrestore = true\n(budget.*\n)?", "", own, flags=re.MULTILINE)
             if "steps" in settings:
                 own = _with_steps(own, settings["steps"])
             if settings.get("full_size"):

@@ -155,3 +155,61 @@ def test_not_exactly_one_expectation_is_a_mistake(keys):
 def test_what_is_not_one_select_is_a_mistake():
     """Told when the plan is read."""
     assert "is not a SELECT (DELETE)" in problem("query", sql="DELETE FROM t", empty=True)
+
+
+NAMED = """
+CREATE TABLE series (id int PRIMARY KEY, name text);
+CREATE TABLE players (id int PRIMARY KEY, email text, series_id int);
+INSERT INTO series VALUES (1, 'A'), (2, 'B'); INSERT INTO players VALUES (1, 'a@x.example', 1), (2, 'b@x.example', 1), (3, NULL, 2);
+"""
+NAMES = "SELECT p.id, p.email, s.name FROM players AS p JOIN series AS s ON s.id = p.series_id ORDER BY random()"
+
+
+def test_rows_are_as_in_the_baseline_in_any_order(migrated):
+    """Every id may change as long as each row leads to the same name."""
+    finding = migrated(NAMED, "UPDATE series SET id = id + 10; UPDATE players SET series_id = series_id + 10").check(
+        "query", sql=NAMES, baseline=True
+    )
+
+    assert finding.holds, finding
+    assert finding.message == "the query returns the 3 rows of the baseline"
+
+
+def test_rows_that_are_not_as_in_the_baseline_are_named_by_their_key(migrated):
+    """As many rows as before, and one of them leads elsewhere."""
+    finding = migrated(NAMED, "UPDATE players SET series_id = 2 WHERE id = 1").check("query", sql=NAMES, baseline=True)
+
+    assert not finding.holds
+    assert finding.message == "the query does not return what it returned before: 1 of 3 rows gone, 1 new"
+    assert [(block.title, block.keys, block.rows[0][0]) for block in finding.evidence] == [
+        ("Rows that only the baseline returns", ("id",), 1),
+        ("Rows that the baseline does not return", ("id",), 1),
+    ]
+    assert "x.example" not in str(finding)
+
+
+def test_a_row_that_came_twice_is_not_the_baseline(migrated):
+    """Rows are compared as often as they come."""
+    sql = "SELECT s.name FROM players AS p JOIN series AS s ON s.id = p.series_id"
+
+    finding = migrated(NAMED, "INSERT INTO players VALUES (4, NULL, 2)").check("query", sql=sql, baseline=True)
+
+    assert finding.message == "the query does not return what it returned before: 0 of 3 rows gone, 1 new"
+
+
+def test_no_rows_before_and_after_prove_nothing(migrated):
+    with pytest.raises(NotChecked, match="no rows, neither before nor after"):
+        migrated(NAMED).check("query", sql="SELECT 1 FROM players WHERE id > 9", baseline=True)
+
+
+def test_a_query_that_the_baseline_refuses_says_so(migrated):
+    finding = migrated(NAMED, "ALTER TABLE series ADD COLUMN league int DEFAULT 1").check(
+        "query", sql="SELECT league FROM series", baseline=True
+    )
+
+    assert not finding.holds
+    assert "of the baseline:" in finding.message and "league" in finding.message
+
+
+def test_a_baseline_excludes_other_expectations():
+    assert "`baseline = true`" in problem("query", sql="SELECT 1", baseline=True, value=1)
