@@ -144,6 +144,8 @@ def _check(given: argparse.Namespace) -> int:
 
 def _backup(given: argparse.Namespace) -> int:
     from pytest_cutover.backup.take import take_backup
+    from pytest_cutover.backup.take_sqlite import take_sqlite_backup
+    from pytest_cutover.sqlite.connection import SqliteTarget
 
     targets: dict[str, str] = {}
     if given.plan is not None:
@@ -158,7 +160,10 @@ def _backup(given: argparse.Namespace) -> int:
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
     try:
-        metadata = take_backup(target, given.file, sandboxes, given.schema, progress)
+        if isinstance(target, SqliteTarget):
+            metadata = take_sqlite_backup(target, given.file, progress)
+        else:
+            metadata = take_backup(target, given.file, sandboxes, given.schema, progress)
     finally:
         sandboxes.close()
         if shown:
@@ -167,7 +172,7 @@ def _backup(given: argparse.Namespace) -> int:
     print(
         f"{given.file}: {metadata.bytes:,} bytes, {len(metadata.tables)} tables, {rows:,} rows as of {metadata.taken}"
     )
-    print(f"restored on the {metadata.verified_on}: every table holds the same number of rows")
+    print(f"restored on {metadata.verified_on}: every table holds the same number of rows")
     print(f"sha256 = {metadata.sha256}")
     return 0
 

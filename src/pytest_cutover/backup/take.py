@@ -69,7 +69,7 @@ def take_backup(
             server.drop("verify")
         metadata = Metadata(
             facts.sha256, facts.bytes, taken, target.shown, version, counts,
-            verified_on=f"{server.facts.kind} PostgreSQL {server.facts.version}",
+            verified_on=f"the {server.facts.kind} PostgreSQL {server.facts.version}",
         )  # fmt: skip
         check_rows(metadata, unverified, found)
     except (BackupError, SandboxError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_cutover.errors import PlanError, TargetError
+from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.target import Target
 
 if sys.version_info >= (3, 11):
@@ -47,18 +48,22 @@ def live_addresses(plan_files: list[Path]) -> dict[str, str]:
     return found
 
 
-def resolve(address: str, targets: Mapping[str, str], plan: str | None) -> Target:
+def resolve(address: str, targets: Mapping[str, str], plan: str | None) -> Target | SqliteTarget:
     """The database that `--db-url` means: a URL, or the name of one of the plan's targets.
 
     Raises:
         TargetError: there is no such target, its variable is not set, or it is no address.
     """
     if "://" in address or "=" in address:
-        return Target.parse(address)
+        return _parse(address)
     if address not in targets:
         known = f"the targets of {plan} are: {', '.join(targets) or 'none'}" if plan else "a name needs --plan NAME"
         raise TargetError(f"--db-url {address}: this is no URL, and {known}")
     expanded = expand(targets[address])
     if expanded is None:
         raise TargetError(f"--db-url {address}: {plan} reads it from {targets[address]}, which is not set")
-    return Target.parse(expanded)
+    return _parse(expanded)
+
+
+def _parse(address: str) -> Target | SqliteTarget:
+    return SqliteTarget.parse(address) if address.startswith("sqlite") else Target.parse(address)

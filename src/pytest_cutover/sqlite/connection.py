@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from pytest_cutover.errors import QueryError
+from pytest_cutover.errors import QueryError, TargetError
 from pytest_cutover.sqlite.language import REACHES_OUT
 
 _BUSY_S = 5
@@ -68,6 +68,22 @@ class SqliteTarget:
     """One database file."""
 
     path: Path
+
+    @classmethod
+    def parse(cls, url: str) -> SqliteTarget:
+        """The target that `sqlite:///relative` or `sqlite:////absolute` means, as SQLAlchemy reads it.
+
+        Raises:
+            TargetError: it names no file, or one that is not there.
+        """
+        scheme, _, rest = url.partition("://")
+        name = rest.partition("?")[0].removeprefix("/")
+        if scheme.partition("+")[0] != "sqlite" or not rest.startswith("/") or not name or name == ":memory:":
+            raise TargetError(f"{url}: a SQLite database is sqlite:///relative/path.db or sqlite:////absolute/path.db")
+        path = Path(unquote(name))
+        if not path.is_file():
+            raise TargetError(f"{url}: there is no file {path.absolute()}")
+        return cls(path)
 
     @property
     def url(self) -> str:
