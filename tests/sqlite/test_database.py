@@ -152,3 +152,13 @@ def test_a_full_text_index_is_read(migrated: Callable[..., Pair]) -> None:
     assert pair.after.scalar("SELECT count(*) FROM notes WHERE notes MATCH 'four'") == 1
     assert pair.after.catalog.tables["notes"].options == ("USING fts5(body)",)
     assert "notes_content" in {each.table for each in pair.before.differences_to(pair.after, {}) if each}
+
+
+def test_a_violated_check_is_seen(migrated: Callable[..., Pair]) -> None:
+    """Of a file opened for reading alone SQLite would say that it is whole."""
+    view = migrated(TABLE, "PRAGMA ignore_check_constraints = on; UPDATE t SET n = 0 WHERE id = 1;").after
+
+    assert view.scalar("SELECT integrity_check FROM pragma_integrity_check") == "CHECK constraint failed in t"
+    with pytest.raises(QueryError):
+        view.query("DELETE FROM t -- integrity_check")
+    assert view.count("t") == 2

@@ -24,7 +24,7 @@ _FUNCTION, _PRAGMA, _UPDATE = 31, 19, 23
 _OK, _DENY = 0, 1
 
 READ_PRAGMAS = frozenset({
-    "application_id", "auto_vacuum", "collation_list", "compile_options", "database_list", "encoding",
+    "application_id", "auto_vacuum", "collation_list", "compile_options", "data_version", "database_list", "encoding",
     "foreign_key_check", "foreign_key_list", "freelist_count", "function_list", "index_info", "index_list",
     "index_xinfo", "integrity_check", "journal_mode", "module_list", "page_count", "page_size", "pragma_list",
     "quick_check", "read_uncommitted", "schema_version", "table_info", "table_list", "table_xinfo", "user_version",
