@@ -25,6 +25,10 @@ MAGIC = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
 _HEADER_BYTES = 100
 _SHOWN_PROBLEMS = 5
+_MOST_PROBLEMS = 1000
+_ROWS_OF_THEIR_OWN = ("CHECK constraint failed in ", "NULL value in ")
+"""What integrity_check says of rows, not of pages."""
+
 _BESIDE = {
     "-wal": "the write-ahead log beside it was included",
     "-journal": "the rollback journal beside it was applied: the copy was taken in the middle of a transaction",
@@ -92,14 +96,14 @@ def restore_sqlite(
             _copy_file(facts.path, server, database, target)
         else:
             _load_text(facts.path, target)
-        _check_integrity(facts.path, target)
+        warnings = _check_integrity(facts.path, target)
     except OSError as error:
         server.drop(database)
         raise server.failure(f"could not restore {facts.path}", error) from error
     except BaseException:
         server.drop(database)
         raise
-    return target, facts, ()
+    return target, facts, warnings
 
 
 def database_name(path: Path) -> str:
@@ -207,19 +211,27 @@ def _copy_file(path: Path, server: SqliteFolder, database: str, target: SqliteTa
         server.drop(f"{database}_raw")
 
 
-def _check_integrity(path: Path, target: SqliteTarget) -> None:
-    """Raises BackupError where SQLite finds damage. Violated foreign keys are not damage: production may have them."""
+def _check_integrity(path: Path, target: SqliteTarget) -> tuple[str, ...]:
+    """What SQLite says of rows that violate a constraint: those production may have, as it may violated foreign keys.
+
+    Raises:
+        BackupError: SQLite finds damage.
+    """
     try:
-        with closing(target.connect(read_only=True)) as connection:
-            found = [row[0] for row in connection.execute(f"PRAGMA integrity_check({_SHOWN_PROBLEMS})").fetchall()]
+        # Of a file that is opened for reading alone SQLite checks no CHECK; and closing this removes the log of a WAL.
+        with closing(target.connect()) as connection:
+            found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})").fetchall()]
     except sqlite3.Error as error:
         found = [str(error)]
-    if found != ["ok"]:
+    lines = [line for each in found if each != "ok" for line in each.splitlines()]
+    damage = [line for line in lines if not line.startswith(_ROWS_OF_THEIR_OWN)]
+    if damage:
         raise BackupError(
             f"The backup {path} is damaged; PRAGMA integrity_check says:\n    "
-            + "\n    ".join(line for each in found for line in each.splitlines())
+            + "\n    ".join(damage[:_SHOWN_PROBLEMS])
             + "\nTake it again, and look at the database that it was taken from: the damage may be there."
         )
+    return tuple(f"PRAGMA integrity_check says of the backup: {line}" for line in sorted(set(lines))[:_SHOWN_PROBLEMS])
 
 
 def _load_text(path: Path, target: SqliteTarget) -> None:

@@ -20,14 +20,14 @@ Authorizer = Callable[[int, str | None, str | None, str | None, str | None], int
 # The numbers of sqlite3.h: Python names them only from 3.11 on.
 _READING = frozenset({20, 21, 31, 33})
 """SQLITE_READ, SQLITE_SELECT, SQLITE_FUNCTION, SQLITE_RECURSIVE."""
-_FUNCTION, _PRAGMA = 31, 19
+_FUNCTION, _PRAGMA, _UPDATE = 31, 19, 23
 _OK, _DENY = 0, 1
 
 READ_PRAGMAS = frozenset({
-    "application_id", "auto_vacuum", "collation_list", "compile_options", "database_list", "encoding",
+    "application_id", "auto_vacuum", "collation_list", "compile_options", "data_version", "database_list", "encoding",
     "foreign_key_check", "foreign_key_list", "freelist_count", "function_list", "index_info", "index_list",
     "index_xinfo", "integrity_check", "journal_mode", "module_list", "page_count", "page_size", "pragma_list",
-    "quick_check", "schema_version", "table_info", "table_list", "table_xinfo", "user_version",
+    "quick_check", "read_uncommitted", "schema_version", "table_info", "table_list", "table_xinfo", "user_version",
 })  # fmt: skip
 """Those that only tell something, also as the tables pragma_NAME."""
 
@@ -134,6 +134,9 @@ def only_reading(action: int, first: str | None, second: str | None, database: s
         return _OK if name in READ_PRAGMAS and (second is None or name in _TAKES_A_NAME) else _DENY
     if action == _FUNCTION:
         return _DENY if (second or "").lower() in REACHES_OUT else _OK
+    if action == _UPDATE and first in ("sqlite_master", "sqlite_schema"):
+        # What SQLite asks while it declares a virtual table, json_each and the like; the file itself is opened for reading.
+        return _OK
     return _OK if action in _READING else _DENY
 
 

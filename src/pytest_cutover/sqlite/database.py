@@ -57,10 +57,26 @@ class SqliteDatabase(Database):
             restrict(self._connection, only_reading)
         return self._connection
 
+    @contextmanager
+    def _session(self, sql: str) -> Iterator[sqlite3.Connection]:
+        """The connection for one statement.
+
+        Of a file that is opened for reading alone SQLite ignores every CHECK, and says so to nobody: its integrity is
+        asked on a connection that could write but for the authorizer and `query_only`.
+        """
+        if "integrity_check" not in sql.lower() and "quick_check" not in sql.lower():
+            yield self.connection
+            return
+        with closing(self.target.connect()) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.set_authorizer(only_reading)
+            yield connection
+
     def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
         """As `Database.query`; parameters are written `?`."""
         try:
-            with closing(self.connection.execute(strict_names(sql), tuple(parameters or ()))) as cursor:
+            asked = strict_names(sql), tuple(parameters or ())
+            with self._session(sql) as connection, closing(connection.execute(*asked)) as cursor:
                 columns = tuple(column[0] for column in cursor.description or ())
                 return Rows(columns, cursor.fetchall())
         except sqlite3.Error as error:
@@ -70,7 +86,7 @@ class SqliteDatabase(Database):
         rows: list[tuple[Any, ...]] = []
         total = 0
         try:
-            with closing(self.connection.execute(strict_names(sql))) as cursor:
+            with self._session(sql) as connection, closing(connection.execute(strict_names(sql))) as cursor:
                 columns = tuple(column[0] for column in cursor.description or ())
                 for row in cursor:
                     if total < keep:
@@ -90,7 +106,7 @@ class SqliteDatabase(Database):
 
     def drain(self, sql: str) -> None:
         try:
-            with closing(self.connection.execute(strict_names(sql))) as cursor:
+            with self._session(sql) as connection, closing(connection.execute(strict_names(sql))) as cursor:
                 for _ in cursor:
                     pass
         except sqlite3.Error as error:

@@ -223,7 +223,7 @@ def _refuse_writing(piece: Piece) -> None:
             f"is not a SELECT (PRAGMA); what only reads can be asked as a table: SELECT * FROM pragma_{name}"
         )
     if verb not in ("SELECT", "VALUES"):
-        _check_syntax(piece.text)
+        _check_syntax(piece.text.removeprefix(piece.tokens[0].text) if verb == "EXPLAIN" else piece.text)
         raise ValueError(f"is not a SELECT ({verb}); a check only reads")
     _refuse_reaching_out(piece.tokens)
     _check_syntax(piece.text)
