@@ -40,6 +40,7 @@ lint: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/cutover kinds --markdown > docs/kinds.md
 	$(BIN)/python -m pytest_cutover.plan.reference > docs/plan.md
+	$(BIN)/python tests/variants/table.py > docs/variants.md
 
 benchmarks: $(STAMP)
 	@for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

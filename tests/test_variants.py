@@ -25,6 +25,7 @@ from pytest_cutover.backup.inspect import inspect_backup
 from pytest_cutover.backup.preludes import prelude_path, ready_made
 from pytest_cutover.backup.restore import restore
 from pytest_cutover.sandbox import Sandboxes
+from tests.variants.table import table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -213,3 +214,10 @@ def test_no_criterion_is_without_a_variant_that_it_catches(results: dict[str, di
     every = {each["id"] for each in results[f"{plan}/{RIGHT}"]["criteria"]}
     # A slow migration and a slow way back are shown by the kinds' own examples: a variant would have to sleep.
     assert every - caught - {"duration", "restores_baseline:restore"} == set()
+
+
+def test_the_page_lists_every_variant() -> None:
+    """docs/variants.md is what the variants say of themselves."""
+    page = (ROOT / "docs" / "variants.md").read_text(encoding="utf-8")
+
+    assert page == table(), "run `make docs`"
