@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_cutover import __version__
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import CutoverError, PlanError
+from pytest_cutover.lint import plan_warnings
 from pytest_cutover.names import nearest
 from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, load_plans
 from pytest_cutover.plan.model import Plan
@@ -137,6 +138,8 @@ def _check(given: argparse.Namespace) -> int:
             problems.append(f"{plan.name}: backup.path: there is no file {backup}")
             continue
         print(f"{plan.name}: {len(plan.criteria)} criteria, {len(plan.file.migrate.steps)} step(s): in order")
+        for warning in plan_warnings(plan):
+            print(f"  warning: {warning}")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 2 if problems else 0

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_cutover.catalog import diff
+from pytest_cutover.lint import plan_warnings, rehearsal_warnings
 from pytest_cutover.migrate import StepRun
 from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
 from pytest_cutover.sandbox import Server
@@ -62,6 +63,10 @@ def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
         notes.append(f"Command steps ran without a restriction of their network ({'; '.join(sorted(reasons))}).")
     if rehearsal.books is not None:
         notes += [f"{table}: {why}" for table, why in rehearsal.books.not_compared.items()]
+    notes += plan_warnings(rehearsal.plan)
+    if rehearsal.migration is not None and rehearsal.migration.ok:
+        before, after = rehearsal.databases["before"], rehearsal.databases["after"]
+        notes += rehearsal_warnings(rehearsal.plan, before.catalog, after.catalog)
     return notes
 
 
