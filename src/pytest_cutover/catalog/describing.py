@@ -46,7 +46,12 @@ def _table(each: Table) -> str:
         words = f"{each.persistence} {words}"
     if each.partition_of:
         words += f", partition of {each.partition_of}"
-    return f"{words}, owner {each.owner}"
+    return words + _owner(each.owner)
+
+
+def _owner(owner: str | None) -> str:
+    """Who owns it, where the engine has owners."""
+    return f", owner {owner}" if owner else ""
 
 
 def _constraint(each: Constraint | DomainConstraint) -> str:
@@ -87,7 +92,7 @@ _DESCRIBE: dict[type, Callable[[Any], str]] = {
     DomainConstraint: _constraint,
     Index: _index,
     objects.Sequence: lambda each: each.type + (f", owned by {each.owned_by}" if each.owned_by else ""),
-    View: lambda each: f"{'materialized view' if each.materialized else 'view'}, owner {each.owner}",
+    View: lambda each: ("materialized view" if each.materialized else "view") + _owner(each.owner),
     Function: lambda each: f"{each.kind}" + (f" returns {each.returns}" if each.returns else ""),
     objects.Trigger: lambda each: (
         each.definition if each.enabled == "enabled" else f"{each.definition} ({each.enabled})"
