@@ -116,6 +116,17 @@ def parse_expectation(text: str) -> Expectation:
     raise ValueError("write a number, a range 3..5, >=3, true, false, empty, or rows 2")
 
 
+def parse_sqlite_expectation(text: str) -> Expectation:
+    """As `parse_expectation`, for an engine that answers 1 where another answers true.
+
+    Raises:
+        ValueError: it means none.
+    """
+    if text in ("true", "false"):
+        raise ValueError("SQLite has no true and false; write 1 or 0")
+    return parse_expectation(text)
+
+
 def _not_one_value(answer: Answer) -> str:
     """What the answer is where it is not one row of one column; else nothing."""
     if answer.total != 1:

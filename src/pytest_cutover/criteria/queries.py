@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import CHEAP_S, DatabaseKind, ask, earlier, refused, timed_out, told
-from pytest_cutover.criteria.expectations import Expectation, parse_expectation
+from pytest_cutover.criteria.expectations import Expectation, parse_expectation, parse_sqlite_expectation
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
 from pytest_cutover.finding import Evidence, Finding
@@ -63,7 +63,8 @@ class Queries(DatabaseKind):
             raise ValueError(f"{self.file} is not UTF-8 (byte {error.start})") from error
         except OSError as error:
             raise ValueError(f"{self.file} cannot be read: {error.strerror}") from error
-        self._queries.extend(language_of(info).split_queries(text, self.file, parse_expectation))
+        expected = parse_sqlite_expectation if (info.context or {}).get("engine") == "sqlite" else parse_expectation
+        self._queries.extend(language_of(info).split_queries(text, self.file, expected))
         return self
 
     def find(self, before: Database, after: Database) -> Finding:

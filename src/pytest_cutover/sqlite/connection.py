@@ -50,7 +50,10 @@ _STATES = (
     (r"no such function", "42883"),
     (r"no such collation sequence|no such module", "42704"),
     (r"ambiguous column name", "42702"),
-    (r"syntax error|unrecognized token|incomplete input|wrong number of arguments|misuse", "42601"),
+    (
+        r"syntax error|unrecognized token|incomplete input|wrong number of arguments|values were supplied|misuse",
+        "42601",
+    ),
     (r"already exists|already another table or index|duplicate column name", "42P07"),
     (r"not authorized|access to .* is prohibited|authorization denied", "42501"),
     (r"readonly database", "25006"),
