@@ -1,0 +1,1 @@
+INSERT INTO audit_log (action, entity) VALUES ('DEPLOY', 'flyway_schema_history');
