@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_cutover.migrate import confine, run_steps
+from pytest_cutover.migrate import confined, run_steps
 from pytest_cutover.migrate.command import time_limit
 from pytest_cutover.migrate.result import StepRun
 from pytest_cutover.plan.model import Step
@@ -23,7 +23,7 @@ from pytest_cutover.target import Target
 
 NewDatabase = Callable[..., Target]
 
-CONFINE = Path(confine.__file__)
+CONFINED = Path(confined.__file__).parent
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
 root_only = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
@@ -215,7 +215,7 @@ def test_an_ordinary_account_is_shut_in_as_well(new_database: NewDatabase, other
         }  # fmt: skip
         reading, writing = os.pipe()
         with subprocess.Popen(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", CONFINE, str(writing)],
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", CONFINED, str(writing)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=(writing,), text=True,
         ) as process:  # fmt: skip
             assert process.stdin is not None and process.stdout is not None
