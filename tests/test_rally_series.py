@@ -369,6 +369,25 @@ def test_the_manual_way_back_keeps_what_was_written_since(database: Target) -> N
     assert _ask(database, "SELECT series_id FROM players WHERE tenniscores_player_id = 'nndz-999999'") == [(13584,)]
 
 
+def test_after_the_way_back_the_migration_can_be_run_again(database: Target, right: list[tuple[Any, ...]]) -> None:
+    """The automatic backup of the first time is still there, and is taken anew."""
+    for script in (SERIES, CONTEXTS):
+        _run(script, database, "--live")
+    _do(database, (MIGRATION / "rollback.sql").read_text(encoding="utf-8"))
+    _do(
+        database,
+        "INSERT INTO series (name) VALUES ('Since Then'); INSERT INTO series_leagues (series_id, league_id)"
+        " SELECT id, 4927 FROM series WHERE name = 'Since Then'",
+    )
+
+    for script in (SERIES, CONTEXTS):
+        status, printed = _run(script, database, "--live")
+        assert status == 0, printed
+
+    assert [row for row in _leads_to(database) if row[2] != "Since Then"] == right
+    assert _ask(database, "SELECT count(*) FROM series_backup") == [(101,)]
+
+
 def test_the_way_back_of_the_written_plan_is_refused(database: Target) -> None:
     """Its last statement cannot be done while two series have one name; psql would go on and exit 0."""
     _run(SERIES, database, "--live")
