@@ -37,7 +37,14 @@ VARIANTS = sorted((ROOT / "tests" / "variants" / "rally_series").glob("*/variant
 MOVED = ("teams", "players", "series_stats", "series_leagues", "player_availability")
 KEPT = ("users", "user_contexts", "match_scores", "schedule", "leagues", "polls")
 
-NewDatabase = Callable[[], Target]
+WAIT_AT_ROWS = """
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); RETURN NULL; END';
+CREATE TRIGGER wait {point} FOR EACH STATEMENT EXECUTE FUNCTION wait();
+"""
+WAIT_AT_DDL = """
+CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); END';
+CREATE EVENT TRIGGER wait ON ddl_command_start WHEN TAG IN ('{point}') EXECUTE FUNCTION wait();
+"""
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -298,28 +305,26 @@ def test_a_column_that_an_earlier_attempt_half_filled_is_filled_anew(
 
 
 @pytest.mark.parametrize(
-    ("script", "table", "event"),
+    ("script", "point"),
     [
-        (SERIES, "series", "UPDATE"),
-        (SERIES, "series", "INSERT"),
-        (SERIES, "teams", "UPDATE"),
-        (SERIES, "player_availability", "UPDATE"),
-        (CONTEXTS, "user_contexts", "UPDATE"),
+        (SERIES, "BEFORE UPDATE ON series"),
+        (SERIES, "BEFORE INSERT ON series"),
+        (SERIES, "BEFORE UPDATE ON teams"),
+        (SERIES, "BEFORE UPDATE ON player_availability"),
+        (SERIES, "ALTER TABLE"),
+        (CONTEXTS, "BEFORE UPDATE ON user_contexts"),
+        (CONTEXTS, "CREATE INDEX"),
     ],
-    ids=lambda value: value.stem if isinstance(value, Path) else value,
+    ids=lambda value: value.stem if isinstance(value, Path) else value.lower().replace(" ", "-"),
 )
 def test_a_killed_run_has_changed_nothing_and_the_next_one_converges(
-    database: Target, right: list[tuple[Any, ...]], script: Path, table: str, event: str
+    database: Target, right: list[tuple[Any, ...]], script: Path, point: str
 ) -> None:
     """The server is made to wait at one point of the work, and the process is killed there."""
     if script is CONTEXTS:
         assert _run(SERIES, database, "--live")[0] == 0
     before = _state(database)
-    _do(
-        database,
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); RETURN NULL; END';"
-        f"CREATE TRIGGER wait BEFORE {event} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION wait()",
-    )
+    _do(database, WAIT_AT_ROWS.format(point=point) if point.startswith("BEFORE") else WAIT_AT_DDL.format(point=point))
 
     with subprocess.Popen(
         [sys.executable, str(script), "--live"], env=_environment(database), stdout=subprocess.DEVNULL
@@ -328,7 +333,7 @@ def test_a_killed_run_has_changed_nothing_and_the_next_one_converges(
         while not (waiting := _waiting(database)) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.kill()
-    assert waiting, f"{script.name} never came to {event} of {table}"
+    assert waiting, f"{script.name} never came to {point}"
     _do(database, f"SELECT pg_terminate_backend({waiting[0]}, 30000)")
     _do(database, "DROP FUNCTION wait() CASCADE")
 
@@ -362,6 +367,25 @@ def test_the_manual_way_back_keeps_what_was_written_since(database: Target) -> N
 
     assert _ask(database, "SELECT count(*), count(DISTINCT name) FROM series") == [(101, 101)]
     assert _ask(database, "SELECT series_id FROM players WHERE tenniscores_player_id = 'nndz-999999'") == [(13584,)]
+
+
+def test_after_the_way_back_the_migration_can_be_run_again(database: Target, right: list[tuple[Any, ...]]) -> None:
+    """The automatic backup of the first time is still there, and is taken anew."""
+    for script in (SERIES, CONTEXTS):
+        _run(script, database, "--live")
+    _do(database, (MIGRATION / "rollback.sql").read_text(encoding="utf-8"))
+    _do(
+        database,
+        "INSERT INTO series (name) VALUES ('Since Then'); INSERT INTO series_leagues (series_id, league_id)"
+        " SELECT id, 4927 FROM series WHERE name = 'Since Then'",
+    )
+
+    for script in (SERIES, CONTEXTS):
+        status, printed = _run(script, database, "--live")
+        assert status == 0, printed
+
+    assert [row for row in _leads_to(database) if row[2] != "Since Then"] == right
+    assert _ask(database, "SELECT count(*) FROM series_backup") == [(101,)]
 
 
 def test_the_way_back_of_the_written_plan_is_refused(database: Target) -> None:

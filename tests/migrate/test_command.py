@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_cutover.migrate import confine, run_steps
+from pytest_cutover.migrate import confined, run_steps
 from pytest_cutover.migrate.command import time_limit
 from pytest_cutover.migrate.result import StepRun
 from pytest_cutover.plan.model import Step
@@ -23,7 +23,7 @@ from pytest_cutover.target import Target
 
 NewDatabase = Callable[..., Target]
 
-CONFINE = Path(confine.__file__)
+CONFINED = Path(confined.__file__).parent
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
 root_only = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
@@ -92,6 +92,13 @@ def _alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     except OSError:
         return False
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "not within 30 s"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -208,7 +215,7 @@ def test_an_ordinary_account_is_shut_in_as_well(new_database: NewDatabase, other
         }  # fmt: skip
         reading, writing = os.pipe()
         with subprocess.Popen(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", CONFINE, str(writing)],
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", CONFINED, str(writing)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=(writing,), text=True,
         ) as process:  # fmt: skip
             assert process.stdin is not None and process.stdout is not None
@@ -333,6 +340,37 @@ def test_a_statement_that_outlives_its_program_is_ended(new_database: NewDatabas
         assert connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchone() == (0,)
+
+
+@linux_only
+def test_a_program_ends_with_the_run_that_started_it(new_database: NewDatabase, tmp_path: Path) -> None:
+    """Also where nobody could tell it to: the run itself was killed."""
+    pids = tmp_path / "pids"
+    script = f"sleep 600 & echo $! $$ > {pids}.new; mv {pids}.new {pids}; wait"
+
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, json.dumps([["sh", "-c", script]])],
+        env=os.environ | {"TEST_TARGET": new_database().url}, stdout=subprocess.DEVNULL, cwd="/",
+    ) as process:  # fmt: skip
+        _until(pids.exists)
+        process.kill()
+
+    known = [int(word) for word in pids.read_text(encoding="utf-8").split()]
+    _until(lambda: not any(_alive(pid) for pid in known))
+
+
+def test_fifty_connections_at_once_are_carried(new_database: NewDatabase, tmp_path: Path) -> None:
+    """A pool opens all of its connections in one moment."""
+    code = (
+        "import os, psycopg\n"
+        "all = [psycopg.connect(os.environ['URL']) for _ in range(50)]\n"
+        "print(sum(c.execute('SELECT 2').fetchone()[0] for c in all))\n"
+        "for c in all: c.close()"
+    )
+
+    run = _python(new_database(), tmp_path, code)
+
+    assert (run.outcome, run.output) == ("ok", "100"), run.error
 
 
 def test_passwords_and_rows_are_not_shown(

@@ -1,7 +1,7 @@
 """Runs a program as a step: it is given the sandbox's address and no other, and cannot wait for an answer.
 
 It runs in a process group of its own without a terminal, shut in with the sandbox's server where the system allows
-it (`confine.py`). Its exit status can fail the step; that it did something is for the criteria.
+it (`confined/`). Its exit status can fail the step; that it did something is for the criteria.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SHOWN_LINES = 20
 _LOOPBACK = "127.0.0.1"
 _STOP_TIMEOUT_S = 15.0
 _SESSIONS_TIMEOUT_S = 30.0
-_CONFINE = Path(__file__).with_name("confine.py")
+_CONFINED = Path(__file__).with_name("confined")
 
 # Our own views of the database are named; nobody else but the program can have been there.
 _LEFT_SESSIONS = """
@@ -127,7 +127,7 @@ def _confined(order: dict[str, Any], output: Output, limit: float) -> _Ending:
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_CONFINE), str(writing)],
+            [sys.executable, "-I", "-S", str(_CONFINED), str(writing)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(writing,),
             start_new_session=True,
         )  # fmt: skip
