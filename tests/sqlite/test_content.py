@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from pytest_cutover.content import RowDifferences, differing_tables
 from pytest_cutover.ledger import read_ledger
 from pytest_cutover.plan.model import Changes
+from pytest_cutover.sqlite.database import SqliteDatabase
 from tests.sqlite.conftest import Pair
 
 ROWS = """
@@ -163,3 +166,70 @@ def test_texts_that_are_no_utf8_are_compared(migrated: Callable[..., Pair]) -> N
     pair = migrated(broken, "UPDATE t SET a = CAST(x'fe41' AS TEXT)")
 
     assert _differences(pair).columns == {"a": 1}
+
+
+VALUES = [
+    None,
+    0,
+    1,
+    2**53,
+    2**53 + 1,
+    -1,
+    0.5,
+    1.0,
+    1e300,
+    "",
+    "1",
+    "a",
+    "A",
+    "1.0",
+    "ä",
+    b"",
+    b"1",
+    b"a",
+    "a\0b",
+    "NULL",
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_changes_are_counted_as_python_counts_them(migrated: Callable[..., Pair], seed: int) -> None:
+    """Whatever the types, and with keys of one and two columns."""
+    chance = random.Random(seed)
+    key = "PRIMARY KEY (k)" if seed % 3 else "PRIMARY KEY (k, j)"
+    affinity = chance.choice(["", "TEXT", "NUMERIC"])
+    create = f"CREATE TABLE t (k INTEGER NOT NULL, j TEXT NOT NULL, a {affinity}, b, {key}) {chance.choice(['', 'WITHOUT ROWID'])};"
+    pair = migrated(create)
+    size = 2 if seed % 3 == 0 else 1
+
+    def fill(view: SqliteDatabase, rows: list[tuple[object, ...]]) -> dict[object, list[tuple[str, object]]]:
+        with closing(view.target.connect()) as connection:
+            connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", rows)
+            connection.text_factory = lambda raw: ("text", raw)
+            kept = connection.execute("SELECT k, j, a, b FROM t").fetchall()
+        return {row[:size]: [(type(value).__name__, value) for value in row] for row in kept}
+
+    rows = [(number, f"j{number % 7}", chance.choice(VALUES), chance.choice(VALUES)) for number in range(300)]
+    changed = [
+        (
+            k,
+            j,
+            chance.choice(VALUES) if chance.random() < 0.1 else a,
+            chance.choice(VALUES) if chance.random() < 0.1 else b,
+        )
+        for k, j, a, b in rows
+        if chance.random() > 0.05
+    ] + [(1000 + number, "new", 1, 1) for number in range(chance.randrange(9))]
+    was, now = fill(pair.before, rows), fill(pair.after, changed)
+
+    found = {each.table: each for each in pair.before.differences_to(pair.after, {})}["t"]
+
+    both = was.keys() & now.keys()
+    cells = {name: sum(was[key][place] != now[key][place] for key in both) for place, name in ((2, "a"), (3, "b"))}
+    assert (found.added, found.deleted) == (len(now.keys() - was.keys()), len(was.keys() - now.keys()))
+    assert found.changed == sum(was[key] != now[key] for key in both)
+    assert found.columns == {name: count for name, count in cells.items() if count}
+    assert {
+        name: value != pair.after.contents["t"].columns[name]
+        for name, value in pair.before.contents["t"].columns.items()
+    }["a"]

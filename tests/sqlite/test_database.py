@@ -162,3 +162,23 @@ def test_a_violated_check_is_seen(migrated: Callable[..., Pair]) -> None:
     with pytest.raises(QueryError):
         view.query("DELETE FROM t -- integrity_check")
     assert view.count("t") == 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "keys"),
+    [
+        ("SELECT id, name FROM t", (0,)),
+        ("SELECT * FROM t WHERE n > 0 ORDER BY 1", (0,)),
+        ("SELECT name, id FROM t -- id", (1,)),
+        ("SELECT name id FROM t", ()),
+        ("SELECT name AS id FROM t", ()),
+        ("SELECT id FROM (SELECT name id FROM t)", ()),
+        ("WITH w AS (SELECT name id FROM t) SELECT id FROM w", ()),
+        ("SELECT a.id FROM t a JOIN t b ON a.id = b.u", ()),
+        ("SELECT name, count(*) FROM t GROUP BY name", ()),
+        ("SELECT id FROM t UNION SELECT name FROM t", ()),
+    ],
+)
+def test_only_a_key_is_taken_for_one(migrated: Callable[..., Pair], sql: str, keys: tuple[int, ...]) -> None:
+    """What is called like a key may be a value, and a report shows keys."""
+    assert migrated(TABLE).before.fetch(sql, 5).keys == keys

@@ -136,3 +136,10 @@ def test_definitions_have_one_spelling() -> None:
 def test_a_quoted_name_stays_a_name() -> None:
     """SQLite takes a misspelt "name" for a text, and every row would meet the condition."""
     assert strict_names('SELECT "a""b", \'"c"\' -- "d"') == 'SELECT `a"b`, \'"c"\' -- "d"'
+
+
+def test_the_tables_that_a_query_reads() -> None:
+    """Behind FROM and JOIN, and behind the commas between them; not the columns of the list before."""
+    text = "WITH w AS (SELECT a, b FROM one) SELECT a, b, (SELECT max(c, d) FROM main.two) FROM three, [fo ur] t JOIN w ORDER BY a, b"
+
+    assert language.tables_read(text) == ["one", "two", "three", "fo ur", "w"]

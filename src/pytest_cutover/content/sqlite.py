@@ -8,7 +8,6 @@ column that sorts them alike.
 from __future__ import annotations
 
 import sqlite3
-import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from hashlib import blake2b
@@ -23,7 +22,9 @@ from pytest_cutover.errors import QueryError
 from pytest_cutover.names import quote_identifier
 from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error
 
-_MODULUS = 2**64
+_BLOCK = 4096
+"""Rows read at a time; the same for every database, since it is part of what is hashed."""
+
 _ROWID_NAMES = ("rowid", "oid", "_rowid_")
 _OLD, _NEW = '"earlier"', '"main"'
 
@@ -35,8 +36,7 @@ def sqlite_contents(target: SqliteTarget, catalog: Catalog) -> dict[str, TableCo
         QueryError: the rows of a table cannot be read.
     """
     with closing(target.connect(read_only=True)) as connection:
-        # So a text arrives unlike a blob, and need not be valid UTF-8.
-        connection.text_factory = bytearray
+        connection.text_factory = str
         connection.execute("BEGIN")
         return {name: _content(connection, catalog, name) for name in _tables(catalog)}
 
@@ -46,46 +46,46 @@ def _tables(catalog: Catalog) -> list[str]:
 
 
 def _content(connection: sqlite3.Connection, catalog: Catalog, table: str) -> TableContent:
-    """Each value is hashed with its row's key; the sum of the hashes stands for the column."""
-    key = next(iter(_keys(catalog, table)), ())
-    if key and _has_null(connection, _NEW, catalog, table, key):
-        key = ()
+    """Each column is hashed in the order of the key, or of all columns where there is none."""
+    key = next((key for key in _keys(catalog, table) if not _has_null(connection, _NEW, catalog, table, key)), ())
     columns = [each.name for each in catalog.columns_of(table)]
-    others = [name for name in columns if name not in key]
-    selected = ", ".join(quote_identifier(name) for name in (*key, *others))
-    rows, sums, keys = 0, [0] * len(others), 0
-    whole = 0
-    split_at = len(key)
+    names = [*key, *(name for name in columns if name not in key)]
+    quoted = [quote_identifier(name) for name in names]
+    order = quoted[: len(key)] or [part for name in quoted for part in (f"typeof({name})", f"{name} COLLATE BINARY")]
+    query = f"SELECT {', '.join(quoted)} FROM {_source(_NEW, catalog, table)} ORDER BY {', '.join(order)}"
     with _reading(table):
-        for row in connection.execute(f"SELECT {selected} FROM {_source(_NEW, catalog, table)}"):
-            rows += 1
-            values = [_bytes(value) for value in row]
-            seed = b"".join(values[:split_at])
-            if not key:
-                whole += _hash(b"".join(values))
-                continue
-            keys += _hash(seed)
-            for place, value in enumerate(values[split_at:]):
-                sums[place] += _hash(seed + value)
+        try:
+            rows, digests = _hashed(connection, query, len(names))
+        except (sqlite3.OperationalError, UnicodeDecodeError) as error:
+            if "decode" not in str(error):
+                raise
+            # A text need not be valid UTF-8. Reading such a one takes longer, so it is not the rule.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            rows, digests = _hashed(connection, query, len(names))
+            connection.text_factory = str
+    size = len(key)
+    whole = b"".join(digests[:size] or digests)
     if not key:
-        return TableContent(rows, (), {WHOLE_ROW: whole % _MODULUS}, False)
-    found: dict[str, int | str] = dict.fromkeys(key, keys % _MODULUS)
-    found |= {name: total % _MODULUS for name, total in zip(others, sums, strict=True)}
+        return TableContent(rows, (), {WHOLE_ROW: _number(whole)}, False)
+    found: dict[str, int | str] = dict.fromkeys(key, _number(whole))
+    found |= {name: _number(whole + digest) for name, digest in zip(names[size:], digests[size:], strict=True)}
     return TableContent(rows, key, found, True)
 
 
-def _bytes(value: Any) -> bytes:
-    """The value with its type and its length, so that no two rows run together to the same bytes."""
-    if value is None:
-        return b"n"
-    if isinstance(value, int):
-        return b"i" + struct.pack("<q", value)
-    if isinstance(value, float):
-        return b"r" + struct.pack("<d", value)
-    return (b"t" if isinstance(value, bytearray) else b"b") + struct.pack("<q", len(value)) + bytes(value)
+def _hashed(connection: sqlite3.Connection, query: str, columns: int) -> tuple[int, list[bytes]]:
+    """How many rows the query gives, and a digest of each column."""
+    hashes = [blake2b(digest_size=16) for _ in range(columns)]
+    rows = 0
+    with closing(connection.execute(query)) as cursor:
+        while block := cursor.fetchmany(_BLOCK):
+            rows += len(block)
+            for values, digest in zip(zip(*block, strict=True), hashes, strict=True):
+                # Python spells 1, 1.0, '1' and b'1' unlike each other, every float exactly, and all of a tuple in C.
+                digest.update(repr(values).encode("utf-8", "surrogatepass"))
+    return rows, [digest.digest() for digest in hashes]
 
 
-def _hash(content: bytes) -> int:
+def _number(content: bytes) -> int:
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
 
 
@@ -179,12 +179,14 @@ class _Pair:
         key = self._key()
         if key:
             return self._by_key(old, new, key, [quote_identifier(name) for name in key])
-        bag = self._as_bag(old, new, may_change)
         place = self._rowid()
-        if not bag or place is None:
-            return bag
-        # A rowid that no column declares may be given anew when a table is made anew: then the bag says less.
+        if place is None:
+            return self._as_bag(old, new, may_change)
         placed = self._by_key(old, new, ("rowid",), [place])
+        if not placed:
+            return placed
+        # A rowid that no column declares may be given anew when a table is made anew: then the bag says less.
+        bag = self._as_bag(old, new, may_change)
         return placed if _size(placed) <= _size(bag) else bag
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
@@ -224,7 +226,8 @@ class _Pair:
         differs = {name: _differs(quote_identifier(name)) for name in columns}
         either = " OR ".join(differs.values()) or "0"
         sums = "".join(f", coalesce(sum({each}), 0)" for each in differs.values())
-        matched, changed, *cells = self._ask(f"SELECT count(*), coalesce(sum({either}), 0){sums} {joined}")[0]
+        matched = int(self._ask(f"SELECT count(*) {joined}")[0][0])
+        changed, *cells = self._ask(f"SELECT count(*){sums} {joined} WHERE {either}")[0]
         counts = {name: int(count) for name, count in zip(columns, cells, strict=True) if count}
         shown = [f"{{side}}.{part}" for part in key]
         deleted = self._alone("o", before, after, same, shown) if matched < old else ()

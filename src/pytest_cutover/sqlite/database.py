@@ -19,7 +19,7 @@ from pytest_cutover.language import Language
 from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite import language as sqlite_language
 from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading, restrict
-from pytest_cutover.sqlite.tokens import strict_names
+from pytest_cutover.sqlite.tokens import code, split, strict_names
 
 if TYPE_CHECKING:
     import pandas
@@ -97,12 +97,21 @@ class SqliteDatabase(Database):
         return Fetched(columns, rows, total, self._key_positions(sql, columns))
 
     def _key_positions(self, sql: str, columns: Sequence[str]) -> tuple[int, ...]:
-        """Python does not say which table a column of a result is from, so only the plainest query has keys."""
+        """Python does not say which table a column of a result is from, so only the plainest query has keys.
+
+        A name alone is no proof: `SELECT note id FROM t` calls a value `id`.
+        """
+        found = [token for token in code(sql) if token.text != ";"]
+        words = [token.word for token in found]
         tables = self.language.tables_read(sql)
-        if len(tables) != 1 or len(set(columns)) != len(columns) or _AS in {word.upper() for word in sql.split()}:
+        if words[:1] != ["SELECT"] or words.count("SELECT") != 1 or "FROM" not in words or len(tables) != 1:
             return ()
+        items = split(found[1 : words.index("FROM")])
         key = self.catalog.primary_key(tables[0])
-        return tuple(position for position, name in enumerate(columns) if name in key)
+        if [[token.text for token in item] for item in items] == [["*"]]:
+            return tuple(position for position, name in enumerate(columns) if name in key)
+        alone = [item[0].identifier if len(item) == 1 and item[0].kind in ("word", "name") else "" for item in items]
+        return tuple(position for position, name in enumerate(alone) if name in key and alone.count(name) == 1)
 
     def drain(self, sql: str) -> None:
         try:
@@ -189,9 +198,6 @@ class SqliteDatabase(Database):
             self._connection.close()
             self._connection = None
         self._dispose_engine()
-
-
-_AS = "AS"
 
 
 def _reading_in_transactions(

@@ -31,6 +31,7 @@ SESSION_PRAGMAS = ("foreign_keys", "recursive_triggers")
 REACHES_OUT = frozenset({"edit", "fts3_tokenizer", "load_extension", "readfile", "writefile"})
 """Functions that a SELECT must not call."""
 
+_ENDS_FROM = ("WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "WINDOW", "UNION", "EXCEPT", "INTERSECT", "SELECT")
 _NOT_SQL = ("syntax error", "unrecognized token", "incomplete input")
 _COMMENT = re.compile(r"--\s*(expect\w*)\b\s*(:?)\s*(.*?)\s*$", re.IGNORECASE)
 
@@ -159,14 +160,26 @@ def split_queries(text: str, file: str, read: Callable[[str], T]) -> list[tuple[
 def tables_read(text: str) -> list[str]:
     """What stands where a query names its tables and views, in its order."""
     found: dict[str, None] = {}
-    previous = None
     listed = code(text)
+    # For each open bracket: whether a comma leads to one more table.
+    listing = [False]
+    previous: Token | None = None
     for place, token in enumerate(listed):
-        named = previous is not None and (previous.word in ("FROM", "JOIN") or previous.text == ",")
-        if named and token.kind in ("word", "name"):
+        expected = previous is not None and (
+            previous.word in ("FROM", "JOIN") or (previous.text == "," and listing[-1])
+        )
+        if expected and token.kind in ("word", "name"):
             behind = listed[place + 1 : place + 3]
             inside = len(behind) == 2 and behind[0].text == "."
             found[behind[1].identifier if inside else token.identifier] = None
+        if token.text == "(":
+            listing.append(False)
+        elif token.text == ")" and len(listing) > 1:
+            listing.pop()
+        elif token.word == "FROM":
+            listing[-1] = True
+        elif token.word in _ENDS_FROM:
+            listing[-1] = False
         previous = token
     return list(found)
 
