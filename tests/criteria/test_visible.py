@@ -197,6 +197,19 @@ def test_a_schema_that_may_not_be_used_is_a_refusal(migrated):
     assert "may not use its schema" in pair.check("visible", table="own.t", role="seer", rows=0).message
 
 
+def test_a_policy_that_never_ends_is_cut_off(migrated, monkeypatch):
+    """It could not be decided, and the run goes on."""
+    pair = migrated(
+        BASE,
+        "CREATE FUNCTION wait() RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT true FROM pg_sleep(600)';"
+        "CREATE POLICY slow ON notes AS RESTRICTIVE USING (wait())",
+    )
+    monkeypatch.setattr("pytest_cutover.criteria.acting.LIMIT_S", 1)
+
+    with pytest.raises(NotChecked, match="statement timeout"):
+        pair.check("visible", table="notes", role="seer", settings=TENANT, rows=2)
+
+
 def test_a_view_of_its_owner_leaks(migrated):
     """Unless security_invoker is set, its policies are the owner's."""
     open_view = "CREATE VIEW mine AS SELECT * FROM notes; GRANT SELECT ON mine TO seer"

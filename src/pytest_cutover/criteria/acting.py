@@ -13,6 +13,11 @@ from pytest_cutover.errors import NotChecked, QueryError, describe_error
 from pytest_cutover.names import quote_relation
 from pytest_cutover.postgresql import PostgresDatabase
 
+LIMIT_S = 60
+"""How long a statement as another role may take, where the session has no limit already."""
+
+_LIMIT = "SELECT set_config('statement_timeout', %s, true) WHERE current_setting('statement_timeout') = '0'"
+
 _TOLD = """
 SELECT r.rolsuper, r.rolbypassrls, pg_has_role(r.oid, c.relowner, 'USAGE'), c.relrowsecurity, c.relforcerowsecurity,
        pg_get_userbyid(c.relowner), has_any_column_privilege(r.oid, c.oid, 'SELECT'),
@@ -90,6 +95,8 @@ def acting_as(database: Database, role: str, settings: Mapping[str, str]) -> Ite
     assert isinstance(database, PostgresDatabase), "these kinds are PostgreSQL's alone"
     with database.target.connect(read_only=True, autocommit=False) as connection:
         try:
+            # A policy is a query of its own, which may never end.
+            connection.execute(_LIMIT, (f"{LIMIT_S}s",))
             superuser = connection.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user")
             switch = "session_authorization" if (superuser.fetchone() or (False,))[0] else "role"
             try:
