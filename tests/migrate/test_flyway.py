@@ -333,7 +333,14 @@ def test_no_row_value_is_in_an_error(new_database: NewDatabase, tmp_path: Path) 
     assert run.error is not None and "secret-value" not in str(run.error)
 
 
-@pytest.mark.parametrize(("sql", "told"), [("\\i x.sql\n", "psql command"), ("SELEKT 1;", "syntax error")])
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("\\i x.sql\n", "psql command"),
+        ("SELEKT 1;", "syntax error"),
+        ("CREATE TABLE t (id int);\nCOPY t FROM stdin;\n1\n\\.\n", "write them as INSERT"),
+    ],
+)
 def test_what_is_not_sql_is_told_with_its_file(new_database: NewDatabase, tmp_path: Path, sql: str, told: str) -> None:
     run = _run(new_database(), tmp_path, {"V1__x.sql": sql})
 
