@@ -9,7 +9,7 @@ import pytest
 
 from pytest_cutover.flyway import flyway_problems
 from pytest_cutover.flyway.files import FlywayError, checksum, resolve
-from pytest_cutover.flyway.settings import SettingsError, read_settings
+from pytest_cutover.flyway.settings import SettingsError, known_names, read_settings
 from pytest_cutover.flyway.version import Version
 
 REAL = [
@@ -127,6 +127,24 @@ def test_a_name_that_flyway_passes_over_is_kept_to_be_told(tmp_path: Path) -> No
         resolve(folder, read_settings({"validateMigrationNaming": True}), {})
 
 
+@pytest.mark.parametrize("name", ["V2__b.SQL", "V2__b.sql.txt", "V2_b", "R__views.psql", "v2__b.sql", "2__b.sql"])
+def test_a_file_that_looks_like_a_migration_is_not_lost_in_silence(tmp_path: Path, name: str) -> None:
+    """Flyway takes it for something else, and the person who wrote it does not."""
+    folder = _folder(tmp_path, **{"V1__a.sql": "SELECT 1;", name: "SELECT 2;", "V1__a.sql.conf": "", "notes.md": ""})
+
+    assert [found for found, _ in resolve(folder, read_settings({}), {}).unrecognised] == [name]
+
+
+def test_undo_migrations_are_passed_over(tmp_path: Path) -> None:
+    """They belong to another command of Flyway."""
+    folder = _folder(tmp_path, **{"V1__a.sql": "SELECT 1;", "U1__a.sql": "SELECT 2;"})
+
+    found = resolve(folder, read_settings({}), {})
+
+    assert [each.script for each in found.migrations] == ["V1__a.sql"]
+    assert found.unrecognised == ()
+
+
 def test_placeholders_are_filled_in_whatever_their_case(tmp_path: Path) -> None:
     folder = _folder(tmp_path, **{"V1__a.sql": "GRANT SELECT ON t TO ${Reader}; -- ${flyway:filename}"})
 
@@ -144,6 +162,16 @@ def test_a_repeatable_one_is_hashed_as_it_runs(tmp_path: Path) -> None:
 
     assert found.checksum == checksum("GRANT SELECT ON t TO report;")
     assert found.matches(found.checksum) and found.matches(found.raw_checksum) and not found.matches(1)
+
+
+def test_a_repeatable_one_may_not_depend_on_the_run(tmp_path: Path) -> None:
+    """Its checksum would be another one each time."""
+    folder = _folder(tmp_path, **{"R__a.sql": "-- ${flyway:timestamp}\nSELECT 1;"})
+
+    ((key, text),) = flyway_problems(folder, {}, {})
+
+    assert key == "flyway"
+    assert "R__a.sql: a repeatable migration is hashed as it runs" in text
 
 
 def test_a_placeholder_without_a_value_is_named_with_its_line(tmp_path: Path) -> None:
@@ -203,3 +231,11 @@ def test_a_file_that_would_be_left_out_is_refused_by_name(tmp_path: Path, name: 
 
 def test_a_folder_without_a_migration_is_refused(tmp_path: Path) -> None:
     assert "holds no migration" in flyway_problems(tmp_path, {}, {})[0][1]
+
+
+def test_the_page_names_every_setting() -> None:
+    """A setting that is understood and nowhere told is of no use."""
+    page = (Path(__file__).parents[2] / "docs" / "flyway.md").read_text(encoding="utf-8")
+    older = {f"ignore{what}Migrations" for what in ("Missing", "Pending", "Ignored", "Future")}
+
+    assert [name for name in known_names() if f"`{name}`" not in page and name not in older] == []

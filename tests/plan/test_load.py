@@ -205,3 +205,34 @@ def test_every_file_beside_a_command_is_part_of_the_migration(tmp_path: Path) ->
     assert _read(tmp_path, text).migration_sha256 == first
     (folder / "words.json").write_text("{}")
     assert _read(tmp_path, text).migration_sha256 != first
+
+
+def test_a_flyway_step_is_read_as_flyway_would(tmp_path: Path) -> None:
+    """All that is wrong with its folder and settings is told with the rest."""
+    step = 'steps = [{ flyway = "sql", settings = { outOfOder = true } }]'
+    steps = 'steps = [{ sql = "01.sql" }]'
+
+    assert _problems(tmp_path, GOOD.replace(steps, step)) == [
+        'migrations/first/plan.toml: migrate.steps[1].flyway: there is no folder "sql"'
+    ]
+    folder = tmp_path / "migrations" / "first" / "sql"
+    folder.mkdir()
+    (unknown,) = _problems(tmp_path, GOOD.replace(steps, step))
+    assert 'migrate.steps[1].settings: unknown Flyway setting "outOfOder".' in unknown
+    assert 'Did you mean "outOfOrder"?' in unknown
+    (folder / "V1__a.sql").write_text("SELECT '${who}';")
+    (lacking,) = _problems(tmp_path, GOOD.replace(steps, 'steps = [{ flyway = "sql" }]'))
+    assert "migrate.steps[1].flyway: V1__a.sql:1: No value provided for placeholder: ${who}" in lacking
+
+
+def test_the_migrations_of_a_flyway_step_are_in_the_hash(tmp_path: Path) -> None:
+    """A live run must not be compared with the rehearsal of other files."""
+    folder = tmp_path / "migrations" / "first" / "sql"
+    folder.mkdir(parents=True)
+    text = GOOD.replace('steps = [{ sql = "01.sql" }]', 'steps = [{ flyway = "sql" }]')
+
+    (folder / "V1__a.sql").write_text("SELECT 1;")
+    one = _read(tmp_path, text).migration_sha256
+    (folder / "V1__a.sql").write_text("SELECT 2;")
+
+    assert _read(tmp_path, text).migration_sha256 != one

@@ -26,6 +26,9 @@ _CALLBACKS = re.compile(
     rf"(before|after)({'|'.join(_BEFORE_AND_AFTER)})(Error|Applied)?|afterVersioned|createSchema|deployLocation.*"
 )
 """Event of Flyway's callback scripts (its enumeration Event)."""
+_LIKE_A_MIGRATION = re.compile(r"(V[\d._]+_|R__)")
+_UNDO = re.compile(r"U\d[\d._]*__")
+_OF_THE_RUN = re.compile(r"flyway:(timestamp|user|database|workingDirectory|environment)", re.IGNORECASE)
 _CODE_SUFFIXES = (".java", ".class", ".kt", ".groovy")
 
 
@@ -61,7 +64,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class Folder:
-    """The migrations in the order in which they run, and the SQL files whose names Flyway does not recognise."""
+    """The migrations in the order in which they run, and the files that Flyway passes over, each with the reason."""
 
     migrations: tuple[Migration, ...]
     unrecognised: tuple[tuple[str, str], ...] = ()
@@ -105,9 +108,16 @@ def resolve(
     unrecognised: list[tuple[str, str]] = []
     for path in _files(folder):
         stem = _without_suffix(path.name, settings)
-        if stem is None:
-            continue
         script = path.relative_to(folder).as_posix()
+        if stem is None:
+            if _LIKE_A_MIGRATION.match(path.name) and path.suffix != ".conf":
+                unrecognised.append(
+                    (script, f"its name does not end with {' or '.join(settings.sql_migration_suffixes)}")
+                )
+            continue
+        if _UNDO.match(stem) and "U" not in (settings.sql_migration_prefix, settings.repeatable_sql_migration_prefix):
+            # Only `flyway undo` runs it.
+            continue
         try:
             version, description = _parse(stem, settings)
         except ValueError as error:
@@ -164,13 +174,16 @@ def _read(
         raw = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FlywayError(f"{script} is not UTF-8 (byte {error.start})") from error
+    if version is None and (found := _OF_THE_RUN.search(raw)) and settings.placeholder_replacement:
+        raise FlywayError(
+            f"{script}: a repeatable migration is hashed as it runs, so with {found[0]} it would run again and again, and "
+            "differently in each database; leave it out"
+        )
     own = {"flyway:filename": path.name, "flyway:table": settings.table}
     if settings.schema is not None:
         own["flyway:defaultSchema"] = settings.schema
     if session is not None:
-        # The checksum of a repeatable one must not depend on which copy of the database it runs in.
-        kept = session if version is not None else {"defaultSchema": session.get("defaultSchema", "")}
-        own |= {f"flyway:{name}": value for name, value in kept.items()}
+        own |= {f"flyway:{name}": value for name, value in session.items()}
     text = raw
     if settings.placeholder_replacement:
         text = fill(raw, {**placeholders, **own}, settings, script, lenient=session is None)

@@ -1,6 +1,6 @@
 """Runs a folder of Flyway migrations as `flyway migrate` would: the same order, the same history, the same refusals.
 
-As Flyway's Flyway.migrate, DbMigrate, DbValidate, DbBaseline and PostgreSQLAdvisoryLockTemplate (Apache-2.0). One
+As Flyway's Flyway.migrate, DbMigrate, DbValidate and DbBaseline (Apache-2.0). One
 connection keeps the history and the lock, another one runs the migrations, so that nothing that a migration sets for its
 session reaches the history.
 """
@@ -8,8 +8,7 @@ session reaches the history.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from psycopg import sql
 from pytest_cutover.errors import CutoverError, describe_error
 from pytest_cutover.flyway.files import FlywayError, Folder, Migration, resolve
 from pytest_cutover.flyway.history import History
+from pytest_cutover.flyway.lock import locked
 from pytest_cutover.flyway.script import in_transaction, waits_for_transactions
 from pytest_cutover.flyway.settings import Settings, read_settings
 from pytest_cutover.flyway.state import Info, examine, pending, problems
@@ -27,7 +27,6 @@ from pytest_cutover.migrate.script import ScriptError, Statement, parse_script
 from pytest_cutover.plan.model import Step
 from pytest_cutover.target import Target
 
-_LOCK = int.from_bytes(b"Flyway", "big")
 _SCHEMA_MARKER = "<< Flyway Schema Creation >>"
 
 
@@ -37,14 +36,6 @@ class _StoppedError(CutoverError):
     def __init__(self, error: StepError) -> None:
         self.error = error
         super().__init__(str(error))
-
-
-def lock_number(schema: str, table: str) -> int:
-    """The advisory lock that Flyway takes for a history table: "Flyway" as a number plus Java's hash of its name."""
-    hashed = 0
-    for unit in memoryview(f'"{schema}"."{table}"'.encode("utf-16-le")).cast("H"):
-        hashed = (31 * hashed + unit) & 0xFFFFFFFF
-    return _LOCK + (hashed - (1 << 32) if hashed >> 31 else hashed)
 
 
 def run_flyway(step: Step, folder: Path, target: Target) -> StepRun:
@@ -130,7 +121,9 @@ class _Flyway:
                 raise FlywayError(f"Validate failed: Migrations have failed validation\n{texts}")
         if not self.history.exists():
             self._prepare()
-        with self._locked():
+        with locked(self.keeper, self.schema, self.settings.table, self.settings.lock_retry_count):
+            for each in (self.keeper, self.runner):
+                each.add_notice_handler(self.run.keep)
             if self.settings.out_of_order:
                 self.run.warn("outOfOrder mode is active. Migration of schema may not be reproducible.")
             done: set[str] = set()
@@ -295,27 +288,6 @@ class _Flyway:
         self.history.add(
             version, migration.description, "SQL", migration.script, migration.checksum, milliseconds, success=success
         )
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Holds Flyway's lock, for the session: see `_refuse_waiting` for what Flyway's own would do."""
-        number = lock_number(self.schema, self.settings.table)
-        tries = 0
-        while self.keeper.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone() != (True,):
-            tries += 1
-            if 0 <= self.settings.lock_retry_count < tries:
-                raise FlywayError(
-                    "Number of retries exceeded while attempting to acquire PostgreSQL advisory lock. Configure the number "
-                    "of retries with the 'lockRetryCount' configuration option"
-                )
-            time.sleep(1)
-        self.keeper.add_notice_handler(self.run.keep)
-        self.runner.add_notice_handler(self.run.keep)
-        try:
-            yield
-        finally:
-            if not self.keeper.closed:
-                self.keeper.execute("SELECT pg_advisory_unlock(%s)", (number,))
 
 
 def _milliseconds(began: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pytest_cutover.errors import CutoverError
 from pytest_cutover.migrate.result import StepError
 
 _SUMMARY_LENGTH = 100
+_COPY_DATA = re.compile(r"\s*COPY\b.*\bFROM\s+STDIN\b", re.IGNORECASE)
 
 
 class ScriptError(CutoverError):
@@ -70,6 +72,11 @@ def parse_script(text: str, file: str) -> list[Statement]:
         if shown.startswith("\\"):
             message = (
                 "a psql command is not SQL; run the file with psql in a `command` step, or write the command as SQL"
+            )
+        elif any(_COPY_DATA.match(each) for each in text.splitlines()[: line - 1]):
+            message = (
+                "the rows behind COPY … FROM STDIN are not SQL; write them as INSERT, or run the file with psql in a "
+                "`command` step"
             )
         raise ScriptError(StepError(message, "42601", file, line, shown or None)) from error
     raw = text.encode()

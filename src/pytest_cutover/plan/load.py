@@ -284,12 +284,14 @@ class _Reader:
             self.problem(where, f'there is no file "{relative}".{nearest(path.name, names)}')
 
     def _plan_hash(self, content: bytes, criteria: Sequence[Criterion]) -> str:
-        """SHA-256 over the plan file and the content of every file that its criteria name."""
+        """SHA-256 over the plan file and the content of every file and folder that its criteria name."""
         digest = hashlib.sha256(content)
         for criterion in criteria:
-            path = self.folder / str(getattr(criterion, "file", ""))
-            if path.is_file():
-                digest.update(path.read_bytes())
+            for name in (getattr(criterion, "file", None), getattr(criterion, "files", None)):
+                named = self.folder / name if isinstance(name, str) else None
+                for path in [] if named is None else [named, *sorted(named.rglob("*"))]:
+                    if path.is_file():
+                        digest.update(path.read_bytes())
         return digest.hexdigest()
 
     def _migration_hash(self, file: PlanFile) -> str:
