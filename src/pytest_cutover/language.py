@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 from pydantic import ValidationInfo
 
 from pytest_cutover import sql as postgresql_language
-from pytest_cutover.sql import ExpectedQuery, Statement
+from pytest_cutover.expected import ExpectedQuery
+from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite import language as sqlite_language
 
 T = TypeVar("T")

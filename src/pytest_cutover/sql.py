@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import postgast
 
+from pytest_cutover.expected import Comment, ExpectedQuery, PlacedStatement, match_expectations
+
 T = TypeVar("T")
 
 _WRITES = {
@@ -26,8 +28,6 @@ _REACHES_OUT = frozenset({
 })  # fmt: skip
 """Functions that a SELECT must not call: they change the session, the server or something outside of it."""
 
-_COMMENT = re.compile(r"--\s*(expect\w*)\b\s*(:?)\s*(.*?)\s*$", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class Statement:
@@ -35,14 +35,6 @@ class Statement:
 
     text: str
     kind: str
-
-
-@dataclass(frozen=True)
-class ExpectedQuery:
-    """One query of a checks file: its text, and the line on which it begins."""
-
-    text: str
-    line: int
 
 
 def parse_select(text: str) -> str:
@@ -120,53 +112,28 @@ def split_queries(text: str, file: str, read: Callable[[str], T]) -> list[tuple[
     Raises:
         ValueError: at least one is wrong; the message lists all, one per line, each with file and line.
     """
-    raw = text.encode()
     try:
         parsed = _parse(text)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    problems: list[str] = []
-    statements = _statements(parsed, text)
-    comments = list(_expect_comments(text, raw, file, problems))
-    found: list[tuple[ExpectedQuery, T]] = []
-    begin = 0
-    for number, (node, statement) in enumerate(statements):
-        each = parsed.stmts[number]
+    raw = text.encode()
+    placed = []
+    for each, (node, statement) in zip(parsed.stmts, _statements(parsed, text), strict=True):
         end = each.stmt_location + each.stmt_len if each.stmt_len else len(raw)
-        # A comment behind the semicolon, on its line, still belongs to this statement.
-        rest_of_line = raw[end:].split(b"\n", 1)[0]
-        limit = end + len(rest_of_line) if rest_of_line.lstrip(b"; \t").startswith(b"--") else end
         line = _line_of_code(text, raw, each.stmt_location, end)
-        given = [(at, what) for offset, at, what in comments if begin <= offset < limit]
-        begin = limit
+        behind = raw[end:].split(b"\n", 1)[0].decode("latin-1")
+        refused = None
         try:
             _refuse_writing(node, statement.kind)
         except ValueError as error:
-            problems.append(f"{file}:{line}: {error}")
-        if not given:
-            problems.append(
-                f"{file}:{line}: the statement has no expectation; write a comment above it: "
-                "-- expect: 43, -- expect: 3..5, -- expect: empty or -- expect: rows 2"
-            )
-        elif len(given) > 1:
-            lines = " and ".join(str(at) for at, _ in given)
-            problems.append(f"{file}:{line}: the statement has {len(given)} expectations, on lines {lines}; leave one")
-        else:
-            at, expectation = given[0]
-            try:
-                found.append((ExpectedQuery(statement.text, line), read(expectation)))
-            except ValueError as error:
-                problems.append(f'{file}:{at}: found "{expectation}": {error}')
-    problems += [
-        f"{file}:{at}: the expectation stands behind the last statement"
-        for offset, at, _ in comments
-        if offset >= begin
+            refused = str(error)
+        placed.append(PlacedStatement(ExpectedQuery(statement.text, line), end, behind, refused))
+    comments = [
+        Comment(comment, at, raw.count(b"\n", 0, at) + 1)
+        for comment, name, at, _ in _tokens(text)
+        if name == "SQL_COMMENT"
     ]
-    if not statements and not problems:
-        problems.append(f"{file}: holds no statement")
-    if problems:
-        raise ValueError("\n".join(problems))
-    return found
+    return match_expectations(file, placed, comments, read)
 
 
 def tables_read(text: str) -> list[str]:
@@ -255,24 +222,6 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int, int]]:
     for token in scanned.tokens:
         name = postgast.pg_query_pb2.Token.Name(token.token)
         yield raw[token.start : token.end].decode(), name, token.start, token.end
-
-
-def _expect_comments(text: str, raw: bytes, file: str, problems: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Byte offset, line and content of each `-- expect:` comment; what only looks like one is a problem."""
-    for comment, name, start, _ in _tokens(text):
-        match = _COMMENT.match(comment) if name == "SQL_COMMENT" else None
-        if match is None:
-            continue
-        line = raw.count(b"\n", 0, start) + 1
-        word, colon, expectation = match.groups()
-        if not colon:
-            if word.lower() == "expect":
-                problems.append(f'{file}:{line}: found "{comment.strip()}": write a colon: -- expect: …')
-            continue
-        if word != "expect":
-            problems.append(f'{file}:{line}: found "{word}:": the word is "expect:"')
-            continue
-        yield start, line, expectation
 
 
 def _line_of_code(text: str, raw: bytes, start: int, end: int) -> int:

@@ -13,10 +13,10 @@ from pytest_cutover.criteria.checking import CHEAP_S, DatabaseKind, ask, earlier
 from pytest_cutover.criteria.expectations import Expectation, parse_expectation, parse_sqlite_expectation
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
+from pytest_cutover.expected import ExpectedQuery
 from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.language import language_of
 from pytest_cutover.plan.model import Text
-from pytest_cutover.sql import ExpectedQuery
 
 
 class Queries(DatabaseKind):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TypeVar
 
-from pytest_cutover.sql import ExpectedQuery, Statement
+from pytest_cutover.expected import Comment, ExpectedQuery, PlacedStatement, match_expectations
+from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite.tokens import Piece, Token, code, statements, tokens
 
 T = TypeVar("T")
@@ -116,45 +117,22 @@ def split_queries(text: str, file: str, read: Callable[[str], T]) -> list[tuple[
         pieces = _pieces(text)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    problems: list[str] = []
-    comments = list(_expect_comments(text, file, problems))
-    found: list[tuple[ExpectedQuery, T]] = []
-    begin = 0
+    placed = []
     for piece in pieces:
-        # A comment behind the semicolon, on its line, still belongs to this statement.
-        rest_of_line = text[piece.end :].split("\n", 1)[0]
-        limit = piece.end + len(rest_of_line) if rest_of_line.lstrip("; \t").startswith("--") else piece.end
         line = text.count("\n", 0, piece.start) + 1
-        given = [(at, what) for offset, at, what in comments if begin <= offset < limit]
-        begin = limit
+        refused = None
         try:
             _refuse_writing(piece)
         except ValueError as error:
-            problems.append(f"{file}:{line}: {error}")
-        if not given:
-            problems.append(
-                f"{file}:{line}: the statement has no expectation; write a comment above it: "
-                "-- expect: 43, -- expect: 3..5, -- expect: empty or -- expect: rows 2"
-            )
-        elif len(given) > 1:
-            lines = " and ".join(str(at) for at, _ in given)
-            problems.append(f"{file}:{line}: the statement has {len(given)} expectations, on lines {lines}; leave one")
-        else:
-            at, expectation = given[0]
-            try:
-                found.append((ExpectedQuery(piece.text, line), read(expectation)))
-            except ValueError as error:
-                problems.append(f'{file}:{at}: found "{expectation}": {error}')
-    problems += [
-        f"{file}:{at}: the expectation stands behind the last statement"
-        for offset, at, _ in comments
-        if offset >= begin
+            refused = str(error)
+        behind = text[piece.end :].split("\n", 1)[0]
+        placed.append(PlacedStatement(ExpectedQuery(piece.text, line), piece.end, behind, refused))
+    comments = [
+        Comment(token.text, token.start, text.count("\n", 0, token.start) + 1)
+        for token in tokens(text)
+        if token.kind == "comment"
     ]
-    if not pieces and not problems:
-        problems.append(f"{file}: holds no statement")
-    if problems:
-        raise ValueError("\n".join(problems))
-    return found
+    return match_expectations(file, placed, comments, read)
 
 
 def tables_read(text: str) -> list[str]:
@@ -267,21 +245,3 @@ def _check_syntax(text: str) -> None:
         except sqlite3.Error as error:
             if any(each in str(error) for each in _NOT_SQL):
                 raise ValueError(f"is not SQL: {error}") from error
-
-
-def _expect_comments(text: str, file: str, problems: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Offset, line and content of each `-- expect:` comment; what only looks like one is a problem."""
-    for token in tokens(text):
-        match = _COMMENT.match(token.text) if token.kind == "comment" else None
-        if match is None:
-            continue
-        line = text.count("\n", 0, token.start) + 1
-        word, colon, expectation = match.groups()
-        if not colon:
-            if word.lower() == "expect":
-                problems.append(f'{file}:{line}: found "{token.text.strip()}": write a colon: -- expect: …')
-            continue
-        if word != "expect":
-            problems.append(f'{file}:{line}: found "{word}:": the word is "expect:"')
-            continue
-        yield token.start, line, expectation
