@@ -123,11 +123,13 @@ class Database(ABC):
         """
 
     def settled_instants(
-        self, after: Any, table: str, key: Sequence[str], columns: Sequence[str], offsets: Mapping[str, str]
-    ) -> Settled | None:
+        self, after: Any, table: str, key: Sequence[str], columns: Sequence[str], offsets: Mapping[str, str],
+        left_out: Sequence[str],
+    ) -> Settled | None:  # fmt: skip
         """What the database itself proves of the timestamps in `after`, which is of the same engine; None: nothing.
 
-        `offsets` has the offset of the texts without a zone, as +07:00, by what stands between their date and time.
+        `offsets` has the offset of the texts without a zone, as +07:00, by what stands between their date and time; `left_out`
+        the patterns of values that are no timestamps, none of them as long as one.
         """
         return None
 

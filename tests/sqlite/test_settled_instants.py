@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cutover.criteria.instants import Reader, may_be_long, read_utc
+from pytest_cutover.criteria.instants import Reader, matcher, may_be_long, read_utc
 from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.sqlite.database import SqliteDatabase
 from pytest_cutover.sqlite.instants import settle
@@ -62,7 +62,7 @@ def _make(path: Path, declared: str, values: list[tuple[int, Any]]) -> SqliteTar
     return SqliteTarget(path)
 
 
-@pytest.mark.parametrize("declared", ["TEXT", "TIMESTAMP", ""])
+@pytest.mark.parametrize("declared", ["TEXT", "TIMESTAMP", "TEXT COLLATE NOCASE"])
 @pytest.mark.parametrize("source", [SOURCE, "UTC", "-03:30", {"YYYY-MM-DD HH:MM:SS": "+07:00"}])
 def test_what_is_settled_is_right(tmp_path: Path, declared: str, source: Any) -> None:
     """Every value before beside every value after: where SQLite says yes, the reader says yes."""
@@ -73,10 +73,20 @@ def test_what_is_settled_is_right(tmp_path: Path, declared: str, source: Any) ->
     before = _make(tmp_path / "before.db", declared, [(number, was) for number, (was, _) in pairs])
     after = _make(tmp_path / "after.db", declared, [(number, now) for number, (_, now) in pairs])
 
-    found = settle(before, after, "events", ("id",), ("at",), offsets)
+    found = settle(before, after, "events", ("id",), ("at",), offsets, ("HH:MM", "UTC+7"))
 
     assert found is not None
-    settled = [pair for number, pair in pairs if (number,) not in found.new]
+    left_out = matcher(("HH:MM", "UTC+7"))
+    assert left_out is not None
+    settled, skipped = [], 0
+    for number, (was, now) in pairs:
+        if (number,) in found.new:
+            continue
+        if isinstance(was, str) and left_out.fullmatch(was):
+            assert was == now
+            skipped += 1
+        else:
+            settled.append((was, now))
     for was, now in settled:
         if was is not None or now is not None:
             assert isinstance(was, str)
@@ -84,6 +94,7 @@ def test_what_is_settled_is_right(tmp_path: Path, declared: str, source: Any) ->
             assert reader.read(was) == read_utc(now), (was, now)
     assert found.timestamps == sum(was is not None for was, _ in settled)
     assert found.in_utc == sum(was is not None and read_utc(was) is not None for was, _ in settled)
+    assert found.skipped == skipped > 0
     assert found.rows == len(pairs)
     assert found.timestamps > 20
 
@@ -101,7 +112,7 @@ def test_the_usual_forms_are_settled(tmp_path: Path) -> None:
     before = _make(tmp_path / "before.db", "TEXT", [(n, was) for n, (was, _) in enumerate(usual)])
     after = _make(tmp_path / "after.db", "TEXT", [(n, now) for n, (_, now) in enumerate(usual)])
 
-    found = settle(before, after, "events", ("id",), ("at",), Reader(SOURCE).offsets() or {})
+    found = settle(before, after, "events", ("id",), ("at",), Reader(SOURCE).offsets() or {}, ())
 
     assert found is not None
     assert (found.rows, found.timestamps, found.in_utc, found.old, found.new) == (6, 5, 1, {}, {})
@@ -112,7 +123,7 @@ def test_rows_that_came_and_went_are_handed_back(tmp_path: Path) -> None:
     before = _make(tmp_path / "before.db", "TEXT", [(1, "2026-01-14 02:00:00"), (2, "2026-01-14 02:00:00")])
     after = _make(tmp_path / "after.db", "TEXT", [(2, "2026-01-14T02:00:00Z"), (3, "2026-01-14T02:00:00Z")])
 
-    found = settle(before, after, "events", ("id",), ("at",), Reader(SOURCE).offsets() or {})
+    found = settle(before, after, "events", ("id",), ("at",), Reader(SOURCE).offsets() or {}, ())
 
     assert found is not None
     assert found.timestamps == 1

@@ -107,7 +107,7 @@ class Utc(TableKind):
             return self.empty(before, self.table, expected)
         typed = {each.name for each in after.catalog.columns_of(self.table) if each.type in _WITH_ZONE}
         counted = _Count(self.columns)
-        counted.timestamps = settled.timestamps
+        counted.timestamps, counted.skipped = settled.timestamps, settled.skipped
         for place, values in new.items():
             earlier = old.get(place) if key else None
             for number, column in enumerate(self.columns):
@@ -190,10 +190,10 @@ class Utc(TableKind):
         """All rows, or those that the database could not settle by itself."""
         offsets = self._reader.offsets()
         if key and offsets and not any(may_be_long(each) for each in self.skip):
-            settled = before.settled_instants(after, self.table, key, self.columns, offsets)
+            settled = before.settled_instants(after, self.table, key, self.columns, offsets, self.skip)
             if settled is not None:
                 return settled
-        return Settled(0, 0, 0, self._read(before, key), self._read(after, key))
+        return Settled(0, 0, 0, 0, self._read(before, key), self._read(after, key))
 
     def _read(self, database: Database, key: tuple[str, ...]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """The values of the columns by row: as texts where the database can give them so."""

@@ -151,9 +151,10 @@ class SqliteDatabase(Database):
         return sqlite_differences(self.target, after.target, self.catalog, after.catalog, may_change)
 
     def settled_instants(
-        self, after: SqliteDatabase, table: str, key: Sequence[str], columns: Sequence[str], offsets: Mapping[str, str]
-    ) -> Settled | None:
-        return settle(self.target, after.target, table, key, columns, offsets)
+        self, after: SqliteDatabase, table: str, key: Sequence[str], columns: Sequence[str], offsets: Mapping[str, str],
+        left_out: Sequence[str],
+    ) -> Settled | None:  # fmt: skip
+        return settle(self.target, after.target, table, key, columns, offsets, left_out)
 
     def _read_catalog(self) -> Catalog:
         try:
