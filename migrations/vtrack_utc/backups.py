@@ -25,6 +25,9 @@ except ImportError:
         from hashlib import sha256
 
 FOLDER = "migration_backups"
+SMALL_CACHE = "PRAGMA cache_size = -256"
+"""Kibibytes of pages for what is read or written once, from one end to the other."""
+
 _HERE = Path(__file__).resolve().parent
 
 
@@ -92,7 +95,9 @@ def write_json(path: Path, content: object) -> None:
 
 def open_unchanging(path: Path) -> sqlite3.Connection:
     """A copy that nobody writes to, opened so that SQLite leaves no file beside it."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+    connection.execute(SMALL_CACHE)
+    return connection
 
 
 def tables_of(connection: sqlite3.Connection, schema: str = "main") -> list[str]:
@@ -111,6 +116,7 @@ def count_rows(connection: sqlite3.Connection) -> dict[str, int]:
 def copy_database(connection: sqlite3.Connection, target: Path) -> None:
     """Copies the database through SQLite, so that what is still in its WAL comes along, and checks the copy."""
     with closing(sqlite3.connect(target)) as copy:
+        copy.execute(SMALL_CACHE)
         connection.backup(copy)
     _sync(target)
     with closing(open_unchanging(target)) as copy:
@@ -143,6 +149,7 @@ def load_dump(dump: Path, target: Path) -> None:
         closing(sqlite3.connect(target, isolation_level=None)) as made,
         dump.open(encoding="utf-8", newline="") as file,
     ):
+        made.execute(SMALL_CACHE)
         made.execute("PRAGMA synchronous = OFF")
         for statement in _statements(file):
             made.execute(statement)

@@ -91,14 +91,29 @@ class TestForms(unittest.TestCase):
                     query = f"SELECT {same_instant('b', 'a')} FROM (SELECT ? AS b, ? AS a)"
                     self.assertTrue(connection.execute(query, (value, new)).fetchone()[0])
 
-    def test_a_shifted_instant_is_noticed(self) -> None:
-        """Validation does not believe the conversion: an hour, a second, a lost fraction, a lost zone."""
+    def test_a_wrong_value_is_noticed(self) -> None:
+        """Validation does not believe the conversion: an hour, a second, a lost fraction, a lost zone, an invented day."""
         before = "2026-01-14T09:00:00.500"
+        wrong = [
+            (before, "2026-01-14" + after)
+            for after in (
+                "T03:00:00.500Z",
+                "T02:00:01.500Z",
+                "T02:00:00Z",
+                "T02:00:00.5Z",
+                "T02:00:00.500",
+                "T02:00:00.500 Z",
+            )
+        ]
+        wrong += [(before, before), (before, None), (None, "2026-01-14T02:00:00Z"), ("N/A", None), ("22:00", "22:00Z")]
+        wrong += [("2026-02-30T09:00:00", "2026-03-02T02:00:00Z"), ("2026-03-02T09:00:00", "2026-02-30T02:00:00Z")]
+        wrong += [("2026-01-14 09:00:00", "2026-01-14T02:00:00Z"), ("2026-02-30 09:00:00", "2026-02-30T09:00:00Z")]
+        wrong += [("2026-01-14T09:00:00+03:00", "2026-01-14T02:00:00Z"), (20260114, "2026-01-14T02:00:00Z")]
         with closing(sqlite3.connect(":memory:")) as connection:
-            for after in ("T03:00:00.500Z", "T02:00:01.500Z", "T02:00:00Z", "T02:00:00.5Z", "T02:00:00.500"):
+            for old, new in wrong:
                 query = f"SELECT {same_instant('b', 'a')} FROM (SELECT ? AS b, ? AS a)"
-                with self.subTest(after=after):
-                    self.assertFalse(connection.execute(query, (before, "2026-01-14" + after)).fetchone()[0])
+                with self.subTest(before=old, after=new):
+                    self.assertFalse(connection.execute(query, (old, new)).fetchone()[0])
 
 
 class TestMigration(unittest.TestCase):

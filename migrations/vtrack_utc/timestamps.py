@@ -118,23 +118,29 @@ def converted(value: str) -> str:
 def same_instant(before: str, after: str) -> str:
     """SQL: true where `after` is strict UTC and the instant of `before`; a value that was not to change did not.
 
-    Where an offset was taken off this does not repeat the conversion: SQLite counts the seconds of both texts, offset
-    and all, and compares them.
+    This goes the other way round than the conversion: the offset, put on again, has to give the old text to the letter.
     """
-    local = 60 * (60 * int(LOCAL_OFFSET[:3]) + int(LOCAL_OFFSET[0] + LOCAL_OFFSET[4:]))
 
-    def same(fraction: str, offset_s: int = 0) -> str:
-        return (
-            f"datetime(substr({after}, 1, 19), '+0 days') IS substr({after}, 1, 10) || ' ' || substr({after}, 12, 8)"
-            f" AND substr({after}, 11, 1) IS 'T' AND substr({after}, 20) IS {fraction} || 'Z'"
-            f" AND strftime('%s', {after}) + {offset_s} IS strftime('%s', {before}) + 0"
-        )
+    def clock(value: str) -> str:
+        return f"substr({value}, 1, 10) || ' ' || substr({value}, 12, 8)"
 
-    return f"""CASE {form(before)}
-        WHEN 'database' THEN {after} IS substr({before}, 1, 10) || 'T' || substr({before}, 12) || 'Z'
-        WHEN 'application' THEN {same(f"substr({before}, 20)", local)}
-        WHEN 'offset' THEN {same(f"substr({before}, 20, length({before}) - 25)")}
-        ELSE {after} IS {before} END"""
+    def gives_back(offset: str, fraction: str) -> str:
+        return f"datetime(substr({after}, 1, 19), {offset}) IS {clock(before)} AND substr({after}, 20) IS {fraction} || 'Z'"
+
+    strict = (
+        f"datetime(substr({after}, 1, 19), '+0 days') IS {clock(after)} AND substr({after}, 11, 1) IS 'T'"
+        f" AND julianday({after}) IS NOT NULL AND {_digit(after, -2)} AND substr({before}, 11, 1) IS 'T'"
+    )
+    return f"""CASE
+        WHEN {after} IS {before} THEN CASE
+            WHEN {before} IS NULL OR substr({before}, -1) = 'Z' OR substr({before}, -6) = '+00:00' THEN 1
+            ELSE {form(before)} NOT IN ('{"', '".join(CONVERTED)}') END
+        WHEN typeof({before}) <> 'text' THEN 0
+        WHEN substr({before}, 11, 1) = ' ' THEN
+            datetime({before}, '+0 days') IS {before} AND {after} IS substr({before}, 1, 10) || 'T' || substr({before}, 12) || 'Z'
+        WHEN substr({before}, -6, 1) IN ('+', '-') THEN
+            {strict} AND {gives_back(f"substr({before}, -6)", f"substr({before}, 20, length({before}) - 25)")}
+        ELSE {strict} AND {gives_back(f"'{LOCAL_OFFSET}'", f"substr({before}, 20)")} END"""
 
 
 def _opposite(offset: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.content import RowDifferences, TableContent
+from pytest_cutover.content.settled import Settled
 from pytest_cutover.language import Language
 from pytest_cutover.migrate.result import StepsRun
 from pytest_cutover.sql import Statement
@@ -120,6 +121,17 @@ class Database(ABC):
         Raises:
             QueryError: the rows of a table cannot be read.
         """
+
+    def settled_instants(
+        self, after: Any, table: str, key: Sequence[str], columns: Sequence[str], offsets: Mapping[str, str],
+        left_out: Sequence[str],
+    ) -> Settled | None:  # fmt: skip
+        """What the database itself proves of the timestamps in `after`, which is of the same engine; None: nothing.
+
+        `offsets` has the offset of the texts without a zone, as +07:00, by what stands between their date and time; `left_out`
+        the patterns of values that are no timestamps, none of them as long as one.
+        """
+        return None
 
     @abstractmethod
     def trial(self, role: str | None = None, timeout_s: int = 60) -> AbstractContextManager[Trial]:

@@ -22,6 +22,7 @@ _USUAL = re.compile(
     r"(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?(?P<zone> ?(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?"
 )
 _OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
+_PLAIN = ("YYYY-MM-DD HH:MM:SS", "YYYY-MM-DDTHH:MM:SS")
 _WORDS = re.compile(r"YYYY|MM|DD|HH|SS")
 
 
@@ -72,6 +73,14 @@ class Zone:
                     f'"{text}" is no zone; write "UTC", an offset as "+07:00", or a name of the tz database'
                 ) from error
 
+    @property
+    def fixed(self) -> str | None:
+        """The offset as +07:00 where it is always the same."""
+        if not isinstance(self.info, timezone):
+            return None
+        minutes = self.info.utcoffset(None) // timedelta(minutes=1)
+        return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
     def seconds(self, local: datetime) -> int | None:
         """The seconds since 1970 at this local time, None where the zone's clock skips it or shows it twice."""
         first, second = (local.replace(tzinfo=self.info, fold=fold).utcoffset() for fold in (0, 1))
@@ -92,6 +101,20 @@ class Reader:
         else:
             self._forms = [(Form.parse(form), Zone(zone)) for form, zone in source.items()]
         self.read = lru_cache(maxsize=65536)(self._read)
+
+    def offsets(self) -> dict[str, str] | None:
+        """The offset of texts without a zone, by what stands between date and time; None where that does not say all.
+
+        It does not where a zone changes its clock, or where there are other forms than the two of ISO 8601.
+        """
+        if self._zone is not None:
+            found = {" ": self._zone.fixed, "T": self._zone.fixed}
+        else:
+            found = {form.text[10:11]: zone.fixed for form, zone in self._forms if form.text in _PLAIN}
+            if len(found) < len(self._forms):
+                return None
+        fixed = {between: offset for between, offset in found.items() if offset is not None}
+        return fixed if len(fixed) == len(found) else None
 
     def _read(self, text: str) -> Instant | None:
         """The instant that the text means, None where it means none for sure."""
@@ -114,6 +137,11 @@ def read_utc(text: str) -> Instant | None:
     if match is None or local is None:
         return None
     return Instant(_seconds(local), _fraction(match))
+
+
+def may_be_long(pattern: str) -> bool:
+    """True where a text of the pattern may be as long as a date with a time."""
+    return len(pattern) >= len(_PLAIN[0]) or "SS" in pattern
 
 
 def matcher(patterns: Sequence[str]) -> re.Pattern[str] | None:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 from typing_extensions import Self
 
+from pytest_cutover.content.settled import Settled
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import listed, rows
-from pytest_cutover.criteria.instants import Instant, Reader, matcher, read_utc
+from pytest_cutover.criteria.instants import Instant, Reader, matcher, may_be_long, read_utc
 from pytest_cutover.criteria.rows import TableKind, absent_columns
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
@@ -100,11 +101,13 @@ class Utc(TableKind):
             raise NotChecked(f"there was {gone} before, so there are no instants to compare with")
         expected = f"{listed(self.columns)} in UTC, each instant as before"
         key = self._key(before, after)
-        old, new = self._read(before, key), self._read(after, key)
-        if not new:
+        settled = self._settled(before, after, key)
+        old, new = settled.old, settled.new
+        if not new and not settled.rows:
             return self.empty(before, self.table, expected)
         typed = {each.name for each in after.catalog.columns_of(self.table) if each.type in _WITH_ZONE}
         counted = _Count(self.columns)
+        counted.timestamps, counted.skipped = settled.timestamps, settled.skipped
         for place, values in new.items():
             earlier = old.get(place) if key else None
             for number, column in enumerate(self.columns):
@@ -118,15 +121,16 @@ class Utc(TableKind):
         apart = len(old) - len(old.keys() & new.keys()) if key else 0
         skipped += f"; {rows(apart)} of before not compared: gone" if apart else ""
         how = "" if key else "; instants compared as a whole, for want of a key"
-        held_before = self._held(old)
+        in_utc_before = self._in_utc(old) + settled.in_utc
+        held_before = in_utc_before == len(self._values(old)) + settled.timestamps
         if not counted.wrong:
             return Finding(
                 True, f"all {counted.timestamps:,} timestamps of {self.table} are in UTC and mean the instant they "
-                f"meant{skipped}{how}", before=f"{self._in_utc(old):,} in UTC", expected=expected,
+                f"meant{skipped}{how}", before=f"{in_utc_before:,} in UTC", expected=expected,
                 actual=f"{counted.timestamps:,} in UTC, each as before", held_before=held_before,
             )  # fmt: skip
         return Finding(
-            False, counted.message(self.table) + how, before=f"{self._in_utc(old):,} in UTC", expected=expected,
+            False, counted.message(self.table) + how, before=f"{in_utc_before:,} in UTC", expected=expected,
             actual=counted.actual(), evidence=(counted.evidence(self.table, key),), held_before=held_before,
         )  # fmt: skip
 
@@ -182,6 +186,15 @@ class Utc(TableKind):
         key = after.catalog.primary_key(self.table)
         return key if key and key == before.catalog.primary_key(self.table) else ()
 
+    def _settled(self, before: Database, after: Database, key: tuple[str, ...]) -> Settled:
+        """All rows, or those that the database could not settle by itself."""
+        offsets = self._reader.offsets()
+        if key and offsets and not any(may_be_long(each) for each in self.skip):
+            settled = before.settled_instants(after, self.table, key, self.columns, offsets, self.skip)
+            if settled is not None:
+                return settled
+        return Settled(0, 0, 0, 0, self._read(before, key), self._read(after, key))
+
     def _read(self, database: Database, key: tuple[str, ...]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """The values of the columns by row: as texts where the database can give them so."""
         names = [quote_identifier(name) for name in self.columns]
@@ -199,9 +212,6 @@ class Utc(TableKind):
 
     def _in_utc(self, found: Mapping[Any, tuple[Any, ...]]) -> int:
         return sum(self._after(value, False) is not None for value in self._values(found))
-
-    def _held(self, found: Mapping[Any, tuple[Any, ...]]) -> bool:
-        return self._in_utc(found) == len(self._values(found))
 
 
 class _NoRow:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.catalog.sqlite import quote_table, read_sqlite_catalog
 from pytest_cutover.content import RowDifferences, TableContent
+from pytest_cutover.content.settled import Settled
 from pytest_cutover.content.sqlite import sqlite_contents, sqlite_differences
 from pytest_cutover.database import Database, Fetched, Rows, Trial
 from pytest_cutover.errors import QueryError
@@ -19,6 +20,7 @@ from pytest_cutover.language import Language
 from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite import language as sqlite_language
 from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading, restrict
+from pytest_cutover.sqlite.instants import settle
 from pytest_cutover.sqlite.tokens import code, split, strict_names
 
 if TYPE_CHECKING:
@@ -147,6 +149,12 @@ class SqliteDatabase(Database):
 
     def differences_to(self, after: SqliteDatabase, may_change: Mapping[str, Collection[str]]) -> list[RowDifferences]:
         return sqlite_differences(self.target, after.target, self.catalog, after.catalog, may_change)
+
+    def settled_instants(
+        self, after: SqliteDatabase, table: str, key: Sequence[str], columns: Sequence[str], offsets: Mapping[str, str],
+        left_out: Sequence[str],
+    ) -> Settled | None:  # fmt: skip
+        return settle(self.target, after.target, table, key, columns, offsets, left_out)
 
     def _read_catalog(self) -> Catalog:
         try:
