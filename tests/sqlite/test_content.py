@@ -233,3 +233,30 @@ def test_random_changes_are_counted_as_python_counts_them(migrated: Callable[...
         name: value != pair.after.contents["t"].columns[name]
         for name, value in pair.before.contents["t"].columns.items()
     }["a"]
+
+
+def test_an_index_that_sorts_otherwise_than_its_column_is_no_key(migrated: Callable[..., Pair]) -> None:
+    """Two rows that the column calls equal would match each other crosswise."""
+    pair = migrated(
+        "CREATE TABLE t (name TEXT NOT NULL COLLATE NOCASE, a); CREATE UNIQUE INDEX i ON t (name COLLATE BINARY);"
+        "INSERT INTO t VALUES ('x', 1), ('X', 2);",
+        "DELETE FROM t WHERE name = 'X' COLLATE BINARY; INSERT INTO t VALUES ('y', 2);",
+    )
+
+    found = _differences(pair)
+
+    assert found.key != ("name",)
+    assert found.added + found.deleted + found.changed > 0
+
+
+def test_a_key_of_another_type_is_none(migrated: Callable[..., Pair]) -> None:
+    """'01' and '1' are two keys, and as numbers one: a row that is gone must not hide behind its neighbour."""
+    pair = migrated(
+        "CREATE TABLE t (k TEXT NOT NULL PRIMARY KEY, a) WITHOUT ROWID; INSERT INTO t VALUES ('01', 1), ('1', 1), ('2', 1);",
+        "CREATE TABLE new (k INTEGER NOT NULL PRIMARY KEY, a) WITHOUT ROWID; INSERT INTO new VALUES (1, 1), (2, 1), (3, 1);"
+        "DROP TABLE t; ALTER TABLE new RENAME TO t;",
+    )
+
+    found = _differences(pair)
+
+    assert (found.keyed, found.added, found.deleted) == (False, 3, 3)

@@ -91,6 +91,7 @@ def test_a_right_migration_is_go(parcels: Project) -> None:
 
     assert status == 0, parcels.output
     assert parcels.result["verdict"] == "GO"
+    assert f"plan first; rehearsed on files in a private folder (SQLite {sqlite3.sqlite_version})" in parcels.output
     plan = parcels.result["plans"][0]
     assert {each["outcome"] for each in plan["criteria"]} == {"passed"}
     assert {each["name"]: each["outcome"] for each in plan["stages"]}["rollback"] == "ok"

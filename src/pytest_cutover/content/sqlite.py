@@ -90,13 +90,19 @@ def _number(content: bytes) -> int:
 
 
 def _keys(catalog: Catalog, table: str) -> Iterator[tuple[str, ...]]:
-    """The column sets in which no two rows are alike, the primary key first. A NULL in them is looked for elsewhere."""
-    unique = [each for each in catalog.constraints.values() if each.table == table]
+    """The column sets in which no two rows are alike, the primary key first. A NULL in them is looked for elsewhere.
+
+    An index with a collation of its own may tell rows apart that a comparison of the columns does not.
+    """
+    unique = [
+        each for each in catalog.constraints.values() if each.table == table and " COLLATE " not in each.definition
+    ]
     yield from (each.columns for each in unique if each.type == "primary_key")
     yield from (each.columns for each in unique if each.type == "unique")
     names = {each.name for each in catalog.columns_of(table)}
     for index in catalog.indexes.values():
-        if index.table == table and index.unique and index.predicate is None and names.issuperset(index.columns):
+        sound = index.unique and index.predicate is None and " COLLATE " not in index.definition
+        if index.table == table and sound and names.issuperset(index.columns):
             yield index.columns
 
 
@@ -203,12 +209,24 @@ class _Pair:
     def _key(self) -> tuple[str, ...]:
         theirs = {frozenset(key) for key in _keys(self.after, self.table)}
         for key in _keys(self.before, self.table):
-            if frozenset(key) in theirs and not any(
-                _has_null(self.connection, side, catalog, self.table, key)
-                for side, catalog in ((_OLD, self.before), (_NEW, self.after))
+            if (
+                frozenset(key) in theirs
+                and self._alike(key)
+                and not any(
+                    _has_null(self.connection, side, catalog, self.table, key)
+                    for side, catalog in ((_OLD, self.before), (_NEW, self.after))
+                )
             ):
                 return key
         return ()
+
+    def _alike(self, columns: Sequence[str]) -> bool:
+        """True where both sides compare the columns in the same way, so that at most one row matches another."""
+        sides = [
+            {each.name: (each.type.upper(), each.collation) for each in catalog.columns_of(self.table)}
+            for catalog in (self.before, self.after)
+        ]
+        return all(sides[0][name] == sides[1][name] for name in columns)
 
     def _rowid(self) -> str | None:
         """What the rowid is called on both sides, None where one has none or hides it."""

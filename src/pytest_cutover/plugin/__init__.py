@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sqlite3
 import sys
 import time
 from collections.abc import Generator
@@ -76,7 +77,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if run is None:
         return []
     names = ", ".join(each.name for each in run.plans) or f"none in {run.options.plans}"
-    return [f"cutover: {'plan' if len(run.plans) == 1 else 'plans'} {names}; rehearsed {run.sandboxes.describe()}"]
+    engines = {each.file.engine for each in run.plans}
+    places = [] if engines == {"sqlite"} else [run.sandboxes.describe()]
+    places += [f"on files in a private folder (SQLite {sqlite3.sqlite_version})"] if "sqlite" in engines else []
+    plans = "plan" if len(run.plans) == 1 else "plans"
+    return [f"cutover: {plans} {names}; rehearsed {', and '.join(places)}"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

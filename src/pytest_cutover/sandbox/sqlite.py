@@ -14,11 +14,19 @@ from pytest_cutover.sandbox.directories import make_directory, sweep
 from pytest_cutover.sandbox.server import ServerFacts
 from pytest_cutover.sqlite.connection import SqliteTarget
 
+_OLDEST = (3, 33)
+"""The first version that calls its catalog sqlite_schema."""
+
 
 class SqliteFolder:
     """The folder of one run's databases, each in a folder of its own under the name that it has in production."""
 
     def __init__(self) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise SandboxError(
+                f"This Python is built with SQLite {sqlite3.sqlite_version}; plans for SQLite need "
+                f"{'.'.join(map(str, _OLDEST))} or newer.\nUse a newer Python."
+            )
         base = Path(tempfile.gettempdir()).resolve()
         sweep(base)
         try:
