@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytest_cutover.backup.restore import restore
 from pytest_cutover.database import Database
 from pytest_cutover.errors import BackupError, SandboxError
 from pytest_cutover.migrate import StepsRun, run_steps
+from pytest_cutover.migrate.roles import Roles, read_roles, role_changes
 from pytest_cutover.plan.model import Sandbox, Step
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import Sandboxes, Server
@@ -123,6 +125,7 @@ class PostgreSQL(Engine):
     def run(
         self, steps: Sequence[Step], folder: Path, server: Server, target: Target, role: str | None, backup: Path | None
     ) -> StepsRun:
+        before = _roles(server)
         with server.noting_roles():
             run = run_steps(steps, folder, server.login(target, role) if role else target, backup)
         failed = run.failed_step
@@ -133,7 +136,15 @@ class PostgreSQL(Engine):
                 server.maintenance.connect().close()
             except psycopg.OperationalError as error:
                 raise server.failure(f"ended while it ran {failed.name}", error) from error
-        return run
+        return replace(run, role_changes=role_changes(before, _roles(server)))
+
+
+def _roles(server: Server) -> Roles:
+    try:
+        with server.maintenance.connect() as connection:
+            return read_roles(connection)
+    except psycopg.Error as error:
+        raise server.failure("did not tell its roles", error) from error
 
 
 def engine_of(name: str) -> Engine:

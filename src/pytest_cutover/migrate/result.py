@@ -63,9 +63,10 @@ class StepRun:
 
 @dataclass(frozen=True)
 class StepsRun:
-    """All steps of one migration or rollback, in order."""
+    """All steps of one migration or rollback, in order, and what became of the server's roles, a text for each."""
 
     steps: tuple[StepRun, ...]
+    role_changes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
