@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -135,3 +136,17 @@ def test_the_readme_of_the_variants_and_the_plan_page_name_everything() -> None:
     assert [path.parent.name for path in VARIANTS if f"| `{path.parent.name}` |" not in readme] == []
     assert [name for name in criteria if f"| `{name}` |" not in readme] == []
     assert [name for name in criteria if not name.startswith("utc-") and f"`{name}`" not in page] == []
+
+
+def test_every_test_that_the_plan_page_names_is_there() -> None:
+    """A proof that was renamed is none."""
+    page = (ROOT / "docs" / "plans" / "vtrack_utc.md").read_text(encoding="utf-8")
+    files = sorted((ROOT / "tests" / "migrations").glob("test_vtrack_*.py"))
+    tests = set(
+        re.findall(r"^def (test_\w+)", "".join(path.read_text(encoding="utf-8") for path in files), re.MULTILINE)
+    )
+
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", page))
+
+    assert len(named) > 15
+    assert named - tests == set()

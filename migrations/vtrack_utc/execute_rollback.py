@@ -13,6 +13,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -82,8 +83,7 @@ def replace(database: Path, backup: Path) -> Path:
         Stopped: another program has the database open.
     """
     new = database.with_name(database.name + ".rollback")
-    kept = HERE / time.strftime("replaced_%Y%m%d_%H%M%S", time.gmtime())
-    kept.mkdir(mode=0o700)
+    kept = Path(tempfile.mkdtemp(prefix=time.strftime("replaced_%Y%m%d_%H%M%S_", time.gmtime()), dir=HERE))
     try:
         # First what may fail for want of space. Until the last line the migrated database is untouched.
         shutil.copyfile(backup, new)

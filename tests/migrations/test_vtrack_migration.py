@@ -423,3 +423,37 @@ def test_the_emergency_rollback_waits_for_nobody(warehouse: Warehouse) -> None:
     assert done.returncode == 1
     assert "database is locked" in done.stderr
     assert warehouse.content() == after
+
+
+KILLED_ROLLBACK = """
+import os, runpy, signal, sys
+from pathlib import Path
+def kill(*arguments, **named):
+    os.kill(os.getpid(), signal.SIGKILL)
+{patch}
+sys.argv = [sys.argv[1]]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("patch", ["Path.replace = kill", "Path.unlink = kill", "os.fsync = kill"])
+def test_a_rollback_that_was_killed_is_simply_run_again(warehouse: Warehouse, patch: str) -> None:
+    """Until the file is replaced the migrated database is whole; afterwards the old one is."""
+    before = warehouse.content()
+    warehouse.migrate()
+    after = warehouse.content()
+    script = warehouse.migrations[0] / "rollback" / "execute_rollback.py"
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_ROLLBACK.format(patch=patch), script],
+        input="CONFIRM ROLLBACK\n", text=True, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    between = warehouse.content()
+    again = warehouse.roll_back()
+    once_more = warehouse.roll_back()
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert between == after
+    assert (again.returncode, once_more.returncode) == (0, 0), again.stderr + once_more.stderr
+    assert warehouse.content() == before
+    assert sorted(path.name for path in warehouse.folder.iterdir()) == ["events.db", "migration_backups"]
