@@ -20,9 +20,9 @@ def test_duration(criterion, migration):
 
 
 @pytest.mark.criterion("only_declared_changes")
-def test_only_declared_changes(criterion, before, after, ledger):
+def test_only_declared_changes(criterion, before, after, ledger, migration):
     """Nothing changed but what the plan declares."""
-    finding = criterion.check(before, after, ledger)
+    finding = criterion.check(before, after, ledger, migration)
     assert finding, finding
 
 

@@ -19,6 +19,7 @@ from pytest_cutover.migrate.roles import Roles, read_roles, role_changes
 from pytest_cutover.plan.model import Sandbox, Step
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.sandbox.given import GivenServer
 from pytest_cutover.target import Target
 
 Progress = Callable[[str], None]
@@ -136,7 +137,12 @@ class PostgreSQL(Engine):
                 server.maintenance.connect().close()
             except psycopg.OperationalError as error:
                 raise server.failure(f"ended while it ran {failed.name}", error) from error
-        return replace(run, role_changes=role_changes(before, _roles(server)))
+        changes = role_changes(before, _roles(server))
+        if isinstance(server, GivenServer):
+            # Others may make roles there meanwhile.
+            changes = tuple(each for each in changes if each.kind != "added")
+        server.is_spoiled |= bool(changes)
+        return replace(run, role_changes=changes)
 
 
 def _roles(server: Server) -> Roles:

@@ -19,7 +19,7 @@ OBJECT_KINDS = (
     "extension", "rule", "statistics", "event_trigger", "publication", "subscription", "cast", "operator", "aggregate",
     "default_privileges", "foreign_server", "collation", "text_search", "setting", "database", "language",
     "access_method", "operator_class", "operator_family", "large_object", "foreign_data_wrapper", "user_mapping",
-    "transform", "conversion", "security_label",
+    "transform", "conversion", "security_label", "role",
 )  # fmt: skip
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')

@@ -9,6 +9,7 @@ from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.ledger import Ledger
+from pytest_cutover.migrate import StepsRun
 from pytest_cutover.plan.model import Changes
 from pytest_cutover.state import only_moved_forward, table_of
 
@@ -21,11 +22,12 @@ class OnlyDeclaredChanges(Kind):
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = (
         "The catalog before and after differs in exactly the objects that the plan names, each added, dropped or altered "
-        "as it says, and each table's rows balance: kept, changed in the declared columns, added, deleted."
+        "as it says, and each table's rows balance: kept, changed in the declared columns, added, deleted. The steps "
+        "changed no role of the server (`role:NAME`) but those named."
     )
     CANNOT: ClassVar[str] = (
-        "Whether a declared change is the right one is for the plan's other criteria. Roles and settings of the whole "
-        "server are not part of a database."
+        "Whether a declared change is the right one is for the plan's other criteria. Of the server's roles, which are "
+        "not part of a database, LOGIN and passwords are left out; no rollback of a database gives roles back."
     )
     EXAMPLE: ClassVar[Example] = Example(
         criterion="",
@@ -39,9 +41,9 @@ class OnlyDeclaredChanges(Kind):
 
     changes: Changes = Changes()
 
-    def check(self, before: Database, after: Database, ledger: Ledger) -> Finding:
+    def check(self, before: Database, after: Database, ledger: Ledger, migration: StepsRun) -> Finding:
         """Finds what changed without being declared, and what was declared and did not happen."""
-        found = diff(before.catalog, after.catalog)
+        found = CatalogDiff((*diff(before.catalog, after.catalog).all, *migration.role_changes))
         wrong = _undeclared(found, self.changes, before, after) + _missing(found, self.changes)
         violations = [(name, text) for name, text in wrong] + [("rows", text.rstrip(".")) for text in ledger.violations]
         expected = "the declared changes and no other"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_cutover.catalog import Difference
+
 
 @dataclass(frozen=True)
 class StepError:
@@ -66,7 +68,7 @@ class StepsRun:
     """All steps of one migration or rollback, in order, and what became of the server's roles, a text for each."""
 
     steps: tuple[StepRun, ...]
-    role_changes: tuple[str, ...] = ()
+    role_changes: tuple[Difference, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import psycopg
 
+from pytest_cutover.catalog import Difference
+from pytest_cutover.names import quote_part
+
 Roles = dict[str, frozenset[tuple[str, str]]]
 """By role: what it is and has, as words for people and what is compared besides (the digest of a setting)."""
 
@@ -39,21 +42,20 @@ def read_roles(connection: psycopg.Connection) -> Roles:
     return {role: frozenset(has) for role, has in found.items()}
 
 
-def role_changes(before: Roles, after: Roles) -> tuple[str, ...]:
-    """What differs, one text for each role."""
-    told = []
+def role_changes(before: Roles, after: Roles) -> tuple[Difference, ...]:
+    """What differs, as `role:NAME`, one difference for each role; settings are named without their value."""
+    found = []
     for role in sorted(before.keys() | after.keys()):
+        name = f"role:{quote_part(role)}"
         if role not in after:
-            told.append(f"{role} was dropped")
+            found.append(Difference("dropped", name, ""))
             continue
         has, had = after[role], before.get(role, frozenset())
         gained = ", ".join(sorted({words for words, _ in has - had}))
         lost = ", ".join(sorted({words for words, _ in had - has} - {words for words, _ in has}))
         if role not in before:
-            told.append(f"{role} was made" + (f", with {gained}" if gained else ""))
+            found.append(Difference("added", name, gained))
         elif gained or lost:
-            told.append(
-                f"{role} "
-                + " and ".join(part for part in (gained and f"got {gained}", lost and f"lost {lost}") if part)
-            )
-    return tuple(told)
+            told = " and ".join(part for part in (gained and f"got {gained}", lost and f"lost {lost}") if part)
+            found.append(Difference("altered", name, told))
+    return tuple(found)

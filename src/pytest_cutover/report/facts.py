@@ -64,7 +64,7 @@ def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
     if rehearsal.books is not None:
         notes += [f"{table}: {why}" for table, why in rehearsal.books.not_compared.items()]
     if rehearsal.migration is not None and rehearsal.migration.role_changes:
-        changed = "; ".join(rehearsal.migration.role_changes)
+        changed = "; ".join(str(each) for each in rehearsal.migration.role_changes)
         notes.append(f"The migration changed roles, which no rollback of a database undoes: {changed}.")
     notes += plan_warnings(rehearsal.plan)
     if rehearsal.migration is not None and rehearsal.migration.ok:

@@ -109,6 +109,9 @@ class Sandboxes:
         )
 
     def _once(self, key: str, start: Callable[[], Server]) -> Server:
+        if key in self._servers and self._servers[key].is_spoiled and not isinstance(self._servers[key], GivenServer):
+            # What a plan did to the server itself, another plan's rehearsal must not find.
+            self._servers[f"{key} {len(self._servers)}"] = self._servers.pop(key)
         if key not in self._servers:
             self._servers[key] = start()
         return self._servers[key]

@@ -92,6 +92,7 @@ class Server:
         self.facts = facts
         self.maintenance = maintenance
         self.programs = programs
+        self.is_spoiled = False
 
     def target(self, database: str) -> Target:
         """The address of one of its databases, as superuser."""
