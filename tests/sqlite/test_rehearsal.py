@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,29 +103,48 @@ def test_a_right_migration_is_go(parcels: Project) -> None:
     assert sorted(each.name for each in (parcels.root / "fixtures").glob("parcels*")) == ["parcels.db"]
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "criterion", "told"),
-    [
-        ("01.sql", MIGRATION.replace("COMMIT;", ""), "applies", "01.sql:3: the file ends inside a transaction"),
-        ("01.sql", MIGRATION + "UPDATE parcels SET sise = 1;\n", "applies", "01.sql:5: no such column: sise, SQLSTATE 42703"),
-        ("01.sql", MIGRATION.replace("50;", "50, note = 'x';"), "only_declared_changes", "2 values of the column note changed"),
-        ("01.sql", MIGRATION + "PRAGMA user_version = 2;", "only_declared_changes", "setting:user_version"),
-        ("01.sql", MIGRATION + "PRAGMA journal_mode = delete;", "only_declared_changes", "setting:journal_mode"),
-        ("01.sql", MIGRATION.replace("50;", "50 WHERE id = 1;"), "filled", "1 of 2 rows of parcels has NULL in weight_g"),
-        ("01.sql", "CREATE TABLE IF NOT EXISTS w (a);\nDROP TABLE w;" + MIGRATION.replace("ALTER", "--").replace("weight_g = 50", "size = size"),
-         "idempotent", "goes through, although the plan says that it refuses"),
-        ("rollback.sql", "UPDATE parcels SET weight_g = NULL;", "restores_baseline:manual", "column:parcels.weight_g"),
-        ("copy_back.py", "", "restores_baseline:copy", "column:parcels.weight_g"),
-        ("copy_back.py", "raise SystemExit(3)", "restores_baseline:copy", "the program ended with status 3"),
-    ],
-)  # fmt: skip
-def test_a_wrong_one_is_no_go(parcels: Project, file: str, text: str, criterion: str, told: str) -> None:
-    """Each mistake is seen by the criterion that a person would point at."""
-    parcels.write(f"migrations/first/{file}", text)
+WRONG = [
+    ("01.sql", MIGRATION.replace("COMMIT;", ""), "applies", "01.sql:3: the file ends inside a transaction"),
+    ("01.sql", MIGRATION + "UPDATE parcels SET sise = 1;\n", "applies", "01.sql:5: no such column: sise, SQLSTATE 42703"),
+    ("01.sql", MIGRATION.replace("50;", "50, note = 'x';"), "only_declared_changes", "2 values of the column note changed"),
+    ("01.sql", MIGRATION + "PRAGMA user_version = 2;", "only_declared_changes", "setting:user_version"),
+    ("01.sql", MIGRATION + "PRAGMA journal_mode = delete;", "only_declared_changes", "setting:journal_mode"),
+    ("01.sql", MIGRATION.replace("50;", "50 WHERE id = 1;"), "filled", "1 of 2 rows of parcels has NULL in weight_g"),
+    ("01.sql", "CREATE TABLE IF NOT EXISTS w (a);\nDROP TABLE w;" + MIGRATION.replace("ALTER", "--").replace("weight_g = 50", "size = size"),
+     "idempotent", "goes through, although the plan says that it refuses"),
+    ("rollback.sql", "UPDATE parcels SET weight_g = NULL;", "restores_baseline:manual", "column:parcels.weight_g"),
+    ("copy_back.py", "", "restores_baseline:copy", "column:parcels.weight_g"),
+    ("copy_back.py", "raise SystemExit(3)", "restores_baseline:copy", "the program ended with status 3"),
+]  # fmt: skip
+"""A file of the plan, what it holds instead, the criterion that a person would point at, and what that is told."""
 
-    assert parcels.run() == 1, parcels.output
-    assert parcels.outcome(criterion) == "failed", parcels.output
-    assert told in next(each["message"] for each in parcels.result["plans"][0]["criteria"] if each["id"] == criterion)
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The result of each wrong version by its name, all rehearsed in one run."""
+    made = make_project(tmp_path_factory.mktemp("wrong"))
+    (made.root / "verifications" / "test_own.py").unlink()
+    shutil.rmtree(made.root / "migrations" / "first")
+    execute(made.root / "fixtures" / "parcels.db", BACKUP)
+    for number, (file, text, _, _) in enumerate(WRONG):
+        name = f"wrong{number:02}"
+        made.plan(name, text=PLAN, migration=MIGRATION, rollback="ALTER TABLE parcels DROP COLUMN weight_g;\n")
+        made.write(f"migrations/{name}/copy_back.py", COPY_BACK)
+        made.write(f"migrations/{name}/{file}", text)
+    assert made.run() == 1, made.output
+    return {each["name"]: each for each in made.result["plans"]}
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_a_wrong_one_is_no_go(wrong: dict[str, Any], number: int) -> None:
+    """Each mistake is seen by the criterion that a person would point at."""
+    _, _, criterion, told = WRONG[number]
+    plan = wrong[f"wrong{number:02}"]
+
+    found = next(each for each in plan["criteria"] if each["id"] == criterion)
+
+    assert (plan["verdict"], found["outcome"]) == ("NO-GO", "failed")
+    assert told in found["message"]
 
 
 def test_an_unexpected_database_is_not_rehearsed(parcels: Project) -> None:
