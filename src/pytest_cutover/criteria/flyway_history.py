@@ -19,6 +19,7 @@ from pytest_cutover.flyway.history import Applied, select_history
 from pytest_cutover.flyway.settings import Settings, SettingsError, read_settings
 from pytest_cutover.flyway.state import Info, examine, pending, problems
 from pytest_cutover.flyway.version import Version
+from pytest_cutover.migrate.script import ScriptError, parse_script
 from pytest_cutover.names import DEFAULT_SCHEMA, quote_identifier
 from pytest_cutover.plan.model import Text
 
@@ -202,7 +203,7 @@ def _not_run(
         return []
     ran = {each.file for step in after.run.steps for each in step.statements}
     # A file without a statement runs without a trace.
-    silent = {each.script for each in folder.migrations if not _holds_statements(each.text)}
+    silent = {each.script for each in folder.migrations if not _holds_statements(each.text, each.script)}
     return [
         (_name(each), "has a row, and no step of the plan ran its file")
         for each in _new(rows, old)
@@ -216,8 +217,11 @@ def _new(rows: list[Applied], old: list[Applied]) -> list[Applied]:
     return [each for each in rows if each.rank not in ranks]
 
 
-def _holds_statements(text: str) -> bool:
-    return any(line.strip() and not line.strip().startswith("--") for line in text.splitlines())
+def _holds_statements(text: str, script: str) -> bool:
+    try:
+        return bool(parse_script(text, script))
+    except ScriptError:
+        return True
 
 
 def _flyway_steps(migrate: Any) -> list[dict[str, Any]]:
