@@ -54,14 +54,17 @@ class Database(ABC):
     """A read-only view of one database of a rehearsal.
 
     `label` says which one it is ("before", "after", "rerun", …). `run` is what running the steps that led to it gave,
-    None where none were run. `language` reads the SQL of the engine, which `dialect` names.
+    None where none were run. `known` is false where a live run knows nothing of what was before. `language` reads the SQL of the engine, which `dialect` names.
     """
 
     dialect: ClassVar[Literal["postgresql", "sqlite"]]
     language: ClassVar[Language]
+    live: ClassVar[bool] = False
+    """True of a database that people depend on."""
 
     def __init__(self, label: str) -> None:
         self.label = label
+        self.known = True
         self.run: StepsRun | None = None
 
     # What every engine does in its own way.
@@ -155,6 +158,13 @@ class Database(ABC):
     def _make_engine(self) -> sqlalchemy.Engine: ...
 
     # What is the same for all.
+
+    def for_rows(self) -> Database:
+        """The view for a question on rows: where there are none to be asked, one of which nothing is known."""
+        return self
+
+    def require(self, what: str) -> None:
+        """Raises NoBaseline where nothing is known of this database, so that `what` cannot be done."""
 
     def scalar(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
         """The first value of the first row, None where there is no row.

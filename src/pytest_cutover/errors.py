@@ -50,6 +50,10 @@ class NotApplicable(Exception):
     """A criterion that has no meaning in this phase or engine, with the reason."""
 
 
+class NoBaseline(QueryError, NotChecked):
+    """A question about the database before the migration, of which a live run has a baseline at most."""
+
+
 def describe_error(error: psycopg.Error) -> str:
     """The server's message without row values: no DETAIL, and no quoted value in a data exception."""
     diagnostic = error.diag

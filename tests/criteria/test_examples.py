@@ -47,7 +47,7 @@ def restores() -> Iterator[Restores]:
         sandboxes.close()
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("name", sorted(name for name, kind in KINDS.items() if "rehearsal" in kind.MEANINGFUL))
 def test_the_example_is_true(
     name: str, new_database: Callable[..., Target], restores: Restores, server: Server, tmp_path: Path
 ) -> None:

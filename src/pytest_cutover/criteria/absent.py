@@ -18,6 +18,7 @@ class Absent(DatabaseKind):
 
     KIND: ClassVar[str] = "absent"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = "None of the objects is in the catalog. The finding says which of them were there before."
     CANNOT: ClassVar[str] = (
         "An object of another name that does the same is not seen, and neither is a misspelt name: an object that was not "

@@ -20,6 +20,7 @@ class Accepts(DatabaseKind):
 
     KIND: ClassVar[str] = "accepts"
     GROUP: ClassVar[str] = "behaviour"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     PROVES: ClassVar[str] = (
         "The statements ran one after the other in one transaction on a copy of the migrated database, constraints, "
         "triggers, privileges and row-level security included, deferred constraints checked at the end; then all was "

@@ -93,7 +93,11 @@ def acting_as(database: Database, role: str, settings: Mapping[str, str]) -> Ite
         QueryError: the server refuses a setting.
     """
     assert isinstance(database, PostgresDatabase), "these kinds are PostgreSQL's alone"
-    with database.target.connect(read_only=True, autocommit=False) as connection:
+    try:
+        opened = database.target.connect(read_only=True, autocommit=False)
+    except psycopg.Error as error:
+        raise NotChecked(f"the server gave no answer: {describe_error(error)}") from error
+    with opened as connection:
         try:
             # A policy is a query of its own, which may never end.
             connection.execute(_LIMIT, (f"{LIMIT_S}s",))

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.migrate.result import StepsRun
+from pytest_cutover.plan.model import Phase
 
 
 class Applies(Kind):
@@ -14,6 +15,7 @@ class Applies(Kind):
 
     KIND: ClassVar[str] = "applies"
     GROUP: ClassVar[str] = "run"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = "Each step ran on the restored backup, as the plan's role, and none reported an error."
     CANNOT: ClassVar[str] = "It says nothing of what the steps did: a migration that does nothing applies, too."

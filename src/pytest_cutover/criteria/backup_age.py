@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.finding import Finding
+from pytest_cutover.plan.model import Phase
 from pytest_cutover.plan.values import format_duration
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class BackupAge(Kind):
 
     KIND: ClassVar[str] = "backup_age"
     GROUP: ClassVar[str] = "run"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = "What was rehearsed is the database of at most `backup.max_age` ago."
     CANNOT: ClassVar[str] = (

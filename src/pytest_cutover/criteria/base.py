@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from pytest_cutover.plan.model import Criterion
+from pytest_cutover.plan.model import Criterion, Phase
 
 KINDS: dict[str, type[Kind]] = {}
 """Every kind by its name, filled as the modules beside this one are imported."""
@@ -52,6 +52,8 @@ class Kind(Criterion):
     EXAMPLE: ClassVar[Example]
     IMPLICIT: ClassVar[bool] = False
     """True for the kinds that every plan has without asking."""
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal", "before", "after", "monitor")
+    """The phases in which the kind has a meaning."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -63,4 +65,17 @@ class Kind(Criterion):
     def _kind_is_ours(self) -> Kind:
         if self.KIND and self.kind != self.KIND:
             raise ValueError(f'kind = "{self.kind}" given to {self.KIND}')
+        strange = [phase for phase in self.phases if phase not in self.MEANINGFUL]
+        if strange and "phases" in self.model_fields_set:
+            raise ValueError(
+                f'phases: {self.KIND} has no meaning in the phase "{strange[0]}"; allowed: {", ".join(self.MEANINGFUL)}'
+            )
+        return self
+
+    def before_values(self) -> Kind | None:
+        """What the criterion says of the time before the migration, None where it says nothing of it."""
+        return None
+
+    def after_values(self) -> Kind | None:
+        """What it says of the time after the migration, None where it says nothing of it."""
         return self

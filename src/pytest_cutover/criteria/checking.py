@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from pytest_cutover.criteria.base import Kind
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, QueryError
+from pytest_cutover.errors import NoBaseline, NotChecked, QueryError
 from pytest_cutover.finding import EVIDENCE_ROWS, Evidence, Finding
 from pytest_cutover.names import nearest
 
@@ -19,12 +19,17 @@ CHEAP_S = 0.25
 _MAY_NOT = "42501"
 _CANCELLED = "57014"
 _RAISED = "P0001"
-_SERVER_GAVE_UP = ("08", "53", "57", "58", "XX")
-"""SQLSTATE classes that say nothing of the criterion: connection, resources, operator, system, internal."""
+_SERVER_GAVE_UP = ("08", "40", "53", "55", "57", "58", "XX")
+"""SQLSTATE classes that say nothing of the criterion: connection, conflict, resources, locks, operator, system,
+internal."""
+_SESSION_ENDED = ("25P03", "25P04")
 
 
 class DatabaseKind(Kind):
     """A kind that is decided by asking the databases before and after the migration."""
+
+    ASKS_ROWS_BEFORE: ClassVar[bool] = True
+    """False where the schema and the row counts of before are all that it asks for: what a baseline holds."""
 
     def check(self, before: Database, after: Database) -> Finding:
         """Finds whether the criterion holds in `after`.
@@ -32,10 +37,15 @@ class DatabaseKind(Kind):
         Raises:
             NotChecked: it cannot be decided, for instance because nothing is there that it could be decided on.
         """
+        if self.ASKS_ROWS_BEFORE:
+            before = before.for_rows()
         try:
-            return self.find(before, after)
+            finding = self.find(before, after)
+        except NoBaseline:
+            raise
         except QueryError as error:
             return refused(error)
+        return finding if before.known else replace(finding, before="", held_before=None)
 
     def find(self, before: Database, after: Database) -> Finding:
         """Finds whether the criterion holds; a `QueryError` that is raised here is dealt with by `check`."""
@@ -79,7 +89,7 @@ def refused(error: QueryError) -> Finding:
     state = error.sqlstate or ""
     if state == _MAY_NOT:
         raise NotChecked(f"may not be read: {error}")
-    if state[:2] in _SERVER_GAVE_UP or not state:
+    if state[:2] in _SERVER_GAVE_UP or state in _SESSION_ENDED or not state:
         raise NotChecked(f"the server gave no answer: {error}")
     return Finding(False, f"cannot be asked: {told(error)} (SQLSTATE {state})", actual="an error")
 

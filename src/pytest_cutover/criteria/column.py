@@ -24,6 +24,7 @@ class ColumnIs(TableKind):
 
     KIND: ClassVar[str] = "column"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The catalog describes the column as given. Types are compared in any spelling (int4, integer), and what a domain "
         'adds counts. `default = ""` or `default = false` means that PostgreSQL supplies nothing: no default, no identity, '

@@ -23,6 +23,7 @@ class ConstraintIs(TableKind):
 
     KIND: ClassVar[str] = "constraint"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The catalog holds the constraint and calls it validated; the triggers that enforce a foreign key fire. The "
         "definition may be written as in CREATE TABLE or as PostgreSQL prints it."

@@ -10,6 +10,7 @@ from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.migrate.result import StepsRun
+from pytest_cutover.plan.model import Phase
 from pytest_cutover.plan.values import format_duration
 
 
@@ -18,6 +19,7 @@ class WithinBudget(Kind):
 
     KIND: ClassVar[str] = "duration"
     GROUP: ClassVar[str] = "run"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = (
         "On this machine, alone on the disposable server, the migration kept the budgets of the plan (`migrate.budget` "

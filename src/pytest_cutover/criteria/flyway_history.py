@@ -107,7 +107,7 @@ class FlywayHistory(DatabaseKind):
 
     def find(self, before: Database, after: Database) -> Finding:
         """Finds where history and files disagree."""
-        was, earlier_wrong = self._earlier(before)
+        was, earlier_wrong = self._earlier(before) if before.known else ("", False)
         wrong: list[tuple[str, str]] = []
         shown: list[str] = []
         for source in self._sources:
@@ -145,10 +145,12 @@ class FlywayHistory(DatabaseKind):
         )  # fmt: skip
         table, schema = source.settings.table, _schema(source.settings, after)
         if not _exists(after, schema, table):
-            gone = ", though it was there before" if _exists(before, schema, table) else ""
+            gone = ", though it was there before" if before.known and _exists(before, schema, table) else ""
             return "no history", [(f"the history table {table}", f"is not there{gone}")]
         try:
-            rows, old = _applied(after, schema, table), _applied(before, schema, table)
+            rows = _applied(after, schema, table)
+            # Where nobody knows what was there before, the files alone say what should be.
+            old = _applied(before, schema, table) if before.known else rows
             session = {"defaultSchema": schema, "user": "", "database": "", "timestamp": "", "workingDirectory": ""}
             folder = resolve(source.folder, source.settings, source.placeholders, session)
             infos = examine(folder.migrations, rows, strict)

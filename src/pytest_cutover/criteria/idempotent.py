@@ -8,6 +8,7 @@ from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Finding
+from pytest_cutover.plan.model import Phase
 from pytest_cutover.state import compare_states
 
 
@@ -16,6 +17,7 @@ class Idempotent(Kind):
 
     KIND: ClassVar[str] = "idempotent"
     GROUP: ClassVar[str] = "run"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = (
         "All steps ran again on a copy of the migrated database. Compared are every object of the catalog and the rows "

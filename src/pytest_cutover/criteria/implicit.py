@@ -9,9 +9,20 @@ from pytest_cutover.criteria.duration import WithinBudget
 from pytest_cutover.criteria.idempotent import Idempotent
 from pytest_cutover.criteria.only_declared_changes import OnlyDeclaredChanges
 from pytest_cutover.criteria.restores_baseline import RestoresBaseline
-from pytest_cutover.plan.model import Plan
+from pytest_cutover.criteria.schema_as_rehearsed import SchemaAsRehearsed
+from pytest_cutover.plan.model import Phase, Plan
 
 NO_ROLLBACK = "the plan declares no [[rollback]]: no way back was rehearsed"
+
+
+def implicit_live_criteria(plan: Plan, phase: Phase, has_baseline: bool) -> tuple[Kind, ...]:
+    """The implicit criteria of a live run; what a baseline is needed for is there where one was saved."""
+    found: list[Kind] = [SchemaAsRehearsed(id="schema_as_rehearsed", kind="schema_as_rehearsed", phases=[phase])]
+    if phase == "after" and has_baseline:
+        found.append(
+            OnlyDeclaredChanges(id="only_declared_changes", kind="only_declared_changes", changes=plan.file.changes)
+        )
+    return tuple(found)
 
 
 def implicit_criteria(plan: Plan) -> tuple[Kind, ...]:

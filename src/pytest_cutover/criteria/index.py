@@ -23,6 +23,7 @@ class IndexIs(DatabaseKind):
 
     KIND: ClassVar[str] = "index"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The catalog holds the index and calls it valid and ready: a CREATE INDEX CONCURRENTLY that failed leaves one that "
         "is neither. The definition is compared with table, method, columns, order, INCLUDE and WHERE."

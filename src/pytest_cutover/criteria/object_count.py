@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field, model_validator
@@ -21,6 +22,7 @@ class ObjectCount(DatabaseKind):
 
     KIND: ClassVar[str] = "object_count"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The objects of that kind were counted in pg_catalog, in the named schema or in all but the system's, on the "
         "restored backup (`before`) and after the migration (`after`)."
@@ -51,6 +53,14 @@ class ObjectCount(DatabaseKind):
             raise ValueError("give `after`, or `before`, or both")
         return self
 
+    def before_values(self) -> ObjectCount | None:
+        """The number before, asked of the database as it is."""
+        return None if self.before is None else self.model_copy(update={"before": None, "after": self.before})
+
+    def after_values(self) -> ObjectCount | None:
+        """The number after alone: a live database has only one state."""
+        return None if self.after is None else self.model_copy(update={"before": None})
+
     def find(self, before: Database, after: Database) -> Finding:
         """Finds how many there are."""
         was = names_of(before.catalog, self.object, self.schema_)
@@ -77,13 +87,18 @@ class ObjectCount(DatabaseKind):
         changes = [(f"{kind}:{name}", "gone") for name in gone] + [(f"{kind}:{name}", "new") for name in new]
         return Finding(
             not wrong,
-            "; ".join(wrong) or f"{_number(len(was), self.object)}{place} before the migration, {len(now)} after it",
+            "; ".join(wrong) or self._told(was, now, place, before.known),
             before=str(len(was)),
             expected=expected,
             actual=str(len(now)) if self.after is not None else f"{len(was)} before",
             evidence=(Evidence.of("What came and went", ("object", "change"), changes),) if wrong and changes else (),
             held_before=None if self.after is None else len(was) in self.after,
         )
+
+    def _told(self, was: Sequence[str], now: Sequence[str], place: str, known: bool) -> str:
+        if not known:
+            return f"{_number(len(now), self.object)}{place}"
+        return f"{_number(len(was), self.object)}{place} before the migration, {len(now)} after it"
 
 
 def _number(number: int, word: str) -> str:

@@ -20,6 +20,7 @@ class Objects(DatabaseKind):
 
     KIND: ClassVar[str] = "objects"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "All objects of that kind were read from pg_catalog, in every schema but the system's, and compared by name."
     )

@@ -18,6 +18,7 @@ class Present(DatabaseKind):
 
     KIND: ClassVar[str] = "present"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "Each object is in the catalog. An index that is not valid, a constraint that is not validated or not enforced, a "
         "disabled trigger and an unpopulated materialized view count as missing, unless they were so before."

@@ -16,7 +16,7 @@ from pytest_cutover.criteria.expectations import EMPTY, Expectation, OneValue, R
 from pytest_cutover.criteria.fields import Number, Scalar, Select
 from pytest_cutover.criteria.rows import exists
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, QueryError
+from pytest_cutover.errors import NoBaseline, NotChecked, QueryError
 from pytest_cutover.finding import EVIDENCE_ROWS, Evidence, Finding
 from pytest_cutover.plan.values import Count
 
@@ -116,6 +116,8 @@ def _as_before(sql: str, before: Database, after: Database) -> Finding:
     """
     try:
         then = ask(before, sql, MOST_COMPARED)
+    except NoBaseline:
+        raise
     except QueryError as error:
         raise QueryError(f"of the baseline: {told(error)}", error.sqlstate) from error
     now = ask(after, sql, MOST_COMPARED)

@@ -12,7 +12,7 @@ from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import DatabaseKind, earlier, timed_out
 from pytest_cutover.criteria.fields import Select
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, QueryError
+from pytest_cutover.errors import NoBaseline, NotChecked, QueryError
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.values import Duration, format_duration
 
@@ -88,6 +88,8 @@ class QueryTime(DatabaseKind):
     def _baseline(self, before: Database) -> float:
         try:
             best = _best(before, self.sql, 0, LONGEST_S)
+        except NoBaseline:
+            raise
         except QueryError as error:
             raise NotChecked(f"the query cannot run before the migration: {error}") from error
         if best is None:

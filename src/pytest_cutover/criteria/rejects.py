@@ -23,6 +23,7 @@ class Rejects(DatabaseKind):
 
     KIND: ClassVar[str] = "rejects"
     GROUP: ClassVar[str] = "behaviour"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     PROVES: ClassVar[str] = (
         "The statements ran on a copy of the migrated database and the last one, or a deferred constraint that it violates, "
         "was refused; then all was undone. Without `sqlstate` only an integrity violation (class 23), a missing privilege "

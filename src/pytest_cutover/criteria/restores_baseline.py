@@ -8,6 +8,7 @@ from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Finding
+from pytest_cutover.plan.model import Phase
 from pytest_cutover.plan.values import format_duration
 from pytest_cutover.state import compare_states
 
@@ -20,6 +21,7 @@ class RestoresBaseline(Kind):
 
     KIND: ClassVar[str] = "restores_baseline"
     GROUP: ClassVar[str] = "run"
+    MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = (
         "The steps of this rollback ran on a copy of the migrated database, or the backup was restored into a fresh one. "

@@ -20,6 +20,7 @@ class RowLevelSecurity(TableKind):
 
     KIND: ClassVar[str] = "rls"
     GROUP: ClassVar[str] = "schema"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The catalog says whether row-level security is enabled and forced, and which policies the table has. Where it "
         "is enabled and there is no policy, so that nobody but the owner and exempt roles sees a row, the criterion "

@@ -11,7 +11,7 @@ from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import rows
 from pytest_cutover.criteria.rows import TableKind, exists
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked
+from pytest_cutover.errors import NoBaseline, NotChecked
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.values import TableName
 
@@ -21,6 +21,7 @@ class RowCount(TableKind):
 
     KIND: ClassVar[str] = "row_count"
     GROUP: ClassVar[str] = "data"
+    ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The rows were counted with count(*), partitions and inheriting tables included. `baseline = true` compares with "
         "the count before the migration."
@@ -59,8 +60,10 @@ class RowCount(TableKind):
         lacking = self.missing(before, after, self.table)
         if lacking is not None:
             return lacking
+        if self.baseline:
+            before.require(f"comparing the rows of {self.table}")
         number = after.count(self.table)
-        earlier = before.count(self.table) if exists(before, self.table) else None
+        earlier = self._earlier(before)
         was = f"no table {self.table}" if earlier is None else rows(earlier)
         if self.baseline:
             if earlier is None:
@@ -77,6 +80,17 @@ class RowCount(TableKind):
             holds, f"{self.table} has {rows(number)}" + ("" if holds else f", expected are {expected}"), before=was,
             expected=expected, actual=rows(number), held_before=None if earlier is None else self._holds(earlier),
         )  # fmt: skip
+
+    def _earlier(self, before: Database) -> int | None:
+        """How many rows there were; None where there was no such table, or where nobody asks and nobody counted."""
+        if not exists(before, self.table):
+            return None
+        try:
+            return before.count(self.table)
+        except NoBaseline:
+            if self.baseline:
+                raise
+            return None
 
     def _holds(self, number: int) -> bool:
         if self.equals is not None:

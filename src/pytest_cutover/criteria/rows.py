@@ -9,7 +9,7 @@ import psycopg
 
 from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean, listed, rows
 from pytest_cutover.database import Database
-from pytest_cutover.errors import NotChecked, QueryError, describe_error
+from pytest_cutover.errors import NoBaseline, NotChecked, QueryError, describe_error
 from pytest_cutover.finding import EVIDENCE_ROWS, Evidence, Finding
 from pytest_cutover.names import parse_relation, quote_identifier, quote_relation
 
@@ -47,7 +47,10 @@ class TableKind(DatabaseKind):
         Raises:
             NotChecked: there were none before either.
         """
-        earlier = before.count(table) if exists(before, table) else 0
+        try:
+            earlier = before.count(table) if exists(before, table) else 0
+        except NoBaseline:
+            earlier = 0
         if earlier == 0:
             raise NotChecked(f"{table} has no rows, so this proves nothing")
         return Finding(

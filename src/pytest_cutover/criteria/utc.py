@@ -96,6 +96,7 @@ class Utc(TableKind):
         lacking = self.missing(before, after, self.table, self.columns)
         if lacking is not None:
             return lacking
+        before.require(f"comparing the instants of {self.table}")
         gone = absent_columns(before, self.table, self.columns)
         if gone:
             raise NotChecked(f"there was {gone} before, so there are no instants to compare with")

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from pytest_cutover.errors import CutoverError
+from pytest_cutover.live.facts import finish_live, live_plan_result
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin import pytest_html
-from pytest_cutover.plugin.claims import CLAIM, MARKER, OWN_CHECK, claim_of, criteria_of, parametrize
+from pytest_cutover.plugin.claims import CLAIM, MARKER, OWN_CHECK, claim_of, parametrize
 from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them here)
     after,
     backup,
@@ -26,6 +27,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     migration,
     plan,
     rehearsal,
+    rehearsed,
     rerun,
     rollback,
     rollback_name,
@@ -65,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("python -O removes assert statements, and with them every check: run without it")
     controller = not hasattr(config, "workerinput")
     if controller and not config.option.collectonly:
-        forget_earlier_results(options.report_dir)
+        forget_earlier_results(options)
     config.stash[RUN] = start_run(options, Progress(config))
     if controller and not config.option.collectonly:
         pytest_html.switch_on(config, options.report_dir / "pytest.html")
@@ -77,10 +79,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if run is None:
         return []
     names = ", ".join(each.name for each in run.plans) or f"none in {run.options.plans}"
+    plans = "plan" if len(run.plans) == 1 else "plans"
+    if run.live:
+        shown = ", ".join(dict.fromkeys(each.target.shown for each in run.addresses.values()))
+        return [f"cutover: {plans} {names}; live, read-only, phase {run.options.phase}: {shown}"]
     engines = {each.file.engine for each in run.plans}
     places = [] if engines == {"sqlite"} else [run.sandboxes.describe()]
     places += [f"on files in a private folder (SQLite {sqlite3.sqlite_version})"] if "sqlite" in engines else []
-    plans = "plan" if len(run.plans) == 1 else "plans"
     return [f"cutover: {plans} {names}; rehearsed {', and '.join(places)}"]
 
 
@@ -88,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Gives the checks their cases."""
     run = metafunc.config.stash.get(RUN, None)
     if run is not None:
-        parametrize(metafunc, run.plans)
+        parametrize(metafunc, run.reached, run.criteria)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -102,6 +107,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "NOTSET" in item.name and item.get_closest_marker(MARKER) is not None:
             continue  # a kind that no plan uses: there is nothing to check, and nothing to skip
+        if run.options.phase == "before" and _is_plain(item, folder):
+            continue  # it says how the database is after the migration
         kept.append(item)
         if item.path.resolve().is_relative_to(folder) or item.get_closest_marker(MARKER) is not None:
             claim = claim_of(item)
@@ -138,8 +145,8 @@ def pytest_runtest_makereport(
                 if known is not None:
                     facts[name] = known
                 run.remaining[name] -= 1
-                if run.remaining[name] == 0 and name in run.rehearsals:
-                    run.rehearsals[name].close()
+                if run.remaining[name] == 0:
+                    run.close_plan(name)
         setattr(report, PAYLOAD, {"plan": claim.plan, "record": record, "facts": facts})
     return report
 
@@ -208,6 +215,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = EXIT_STATUS[run.result["verdict"]] or int(run.stray_failures)
 
 
+def _is_plain(item: pytest.Item, folder: Path) -> bool:
+    return item.get_closest_marker(MARKER) is None and item.path.resolve().is_relative_to(folder)
+
+
 def _result(run: Run) -> dict[str, Any]:
     parts = []
     for each in run.plans:
@@ -218,13 +229,18 @@ def _result(run: Run) -> dict[str, Any]:
         ]
         facts = [known for (name, _), known in run.facts.items() if name == each.name]
         best = max(facts, key=lambda known: sum(stage["outcome"] != "not_run" for stage in known["stages"]), default={})
-        parts.append(plan_result(each, _expected(run, each), found, best, date.today()))
+        make = live_plan_result if run.live else plan_result
+        parts.append(make(each, _expected(run, each), found, best, date.today()))
+    if run.live:
+        for part in parts:
+            finish_live(part, run.options.phase, run.addresses.get(part["name"]))
     return build_result(
         parts,
         shlex.join(["pytest", *map(str, run.options.arguments)]),
         run.started,
         time.perf_counter() - run.clock,
         run.options.root,
+        "live" if run.live else "rehearsal",
     )
 
 
@@ -232,9 +248,11 @@ def _expected(run: Run, of: Plan) -> list[Record]:
     """One not-checked record for each criterion and each further check of the plan."""
     claimed = {(claim["plan"], claim["id"]) for claim in run.claims.values()}
     records = []
-    for each in criteria_of(of):
+    for each in run.criteria(of):
         reason = "its check did not run: it was deselected, or the run ended before it"
-        if (of.name, each.id) not in claimed and run.claims:
+        if run.live and of.name not in run.addresses:
+            reason = f"the plan has no target {run.options.db_url} in its [targets]"
+        elif (of.name, each.id) not in claimed and run.claims:
             reason = f'no check in {VERIFICATIONS}/ that was collected answers for the kind "{each.kind}"'
         records.append(
             Record(each.id, each.kind, NOT_CHECKED, reason=reason, why=each.why or "", source=each.source or "")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_cutover.criteria.implicit import implicit_criteria
+from pytest_cutover.criteria import Kind
+from pytest_cutover.criteria.implicit import implicit_criteria, implicit_live_criteria
 from pytest_cutover.finding import Finding
-from pytest_cutover.plan.model import Criterion, OwnCriterion, Plan
+from pytest_cutover.plan.model import Criterion, OwnCriterion, Phase, Plan
 
 MARKER = "criterion"
 OWN_CHECK = "check"
@@ -66,9 +67,31 @@ class BoundCriterion:
         return finding
 
 
-def criteria_of(plan: Plan, phase: str = "rehearsal") -> list[Criterion]:
+def criteria_of(plan: Plan, phase: Phase = "rehearsal", has_baseline: bool = False) -> list[Criterion]:
     """Every criterion that counts in the phase: the implicit ones first, then the plan's own in its order."""
-    return [*implicit_criteria(plan), *(each for each in plan.criteria if phase in each.phases)]
+    if phase == "rehearsal":
+        return [*implicit_criteria(plan), *(each for each in plan.criteria if _applies(each, phase))]
+    live = [in_phase(each, phase) for each in plan.criteria if _applies(each, phase)]
+    return [*implicit_live_criteria(plan, phase, has_baseline), *(each for each in live if each is not None)]
+
+
+def _applies(criterion: Criterion, phase: Phase) -> bool:
+    return phase in criterion.phases and (not isinstance(criterion, Kind) or phase in criterion.MEANINGFUL)
+
+
+def in_phase(criterion: Criterion, phase: Phase) -> Criterion | None:
+    """What a live phase asks of a criterion that names it, None where it asks nothing.
+
+    Ahead of the migration only that is asked which the criterion says of the time before; one that lists `before` in
+    its `phases` by hand holds then as it stands.
+    """
+    if phase != "before":
+        return criterion.after_values() if isinstance(criterion, Kind) else criterion
+    earlier = criterion.before_values() if isinstance(criterion, Kind) else None
+    if earlier is not None:
+        return earlier
+    live_only = isinstance(criterion, Kind) and "rehearsal" not in criterion.MEANINGFUL
+    return criterion if live_only or "phases" in criterion.model_fields_set else None
 
 
 def marked_kinds(verifications: Path) -> list[str]:
@@ -87,12 +110,15 @@ def marked_kinds(verifications: Path) -> list[str]:
     return sorted(found)
 
 
-def parametrize(metafunc: pytest.Metafunc, plans: Sequence[Plan]) -> None:
-    """Gives a check its cases: plan and criterion for a marked one, each plan for one that asks for a plan's databases."""
+def parametrize(metafunc: pytest.Metafunc, plans: Sequence[Plan], of: Callable[[Plan], list[Criterion]]) -> None:
+    """Gives a check its cases: plan and criterion for a marked one, each plan for one that asks for a plan's databases.
+
+    `of` gives the criteria of a plan that count in this run.
+    """
     kinds = _kinds(metafunc.definition.iter_markers(MARKER))
     names = metafunc.fixturenames
     if kinds:
-        cases = [(plan, each) for plan in plans for each in criteria_of(plan) if each.kind in kinds]
+        cases = [(plan, each) for plan in plans for each in of(plan) if each.kind in kinds]
         metafunc.parametrize(
             ("plan", "criterion"), cases, indirect=True,
             ids=[f"{plan.name}-{each.id}" for plan, each in cases],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
@@ -11,6 +11,9 @@ from pytest_cutover.criteria.implicit import NO_ROLLBACK
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.ledger import Ledger
+from pytest_cutover.live.counts import CountedRows
+from pytest_cutover.live.rehearsed import Rehearsed
+from pytest_cutover.live.run import LiveRun
 from pytest_cutover.migrate.result import StepsRun
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin.claims import CLAIM, BoundCriterion
@@ -61,9 +64,9 @@ def backup(rehearsal: Rehearsal) -> BackupState:
 
 
 @pytest.fixture
-def before(rehearsal: Rehearsal) -> Database:
-    """The restored database, before the migration."""
-    return _or_not_checked(rehearsal.before)
+def before(request: pytest.FixtureRequest, plan: Plan) -> Database:
+    """The restored database, before the migration; in a live run what is known of it from a saved baseline."""
+    return _or_not_checked(request.config.stash[RUN].stages(plan).before)
 
 
 @pytest.fixture
@@ -73,15 +76,30 @@ def migration(rehearsal: Rehearsal) -> StepsRun:
 
 
 @pytest.fixture
-def after(rehearsal: Rehearsal) -> Database:
-    """The migrated database."""
-    return _or_not_checked(rehearsal.after)
+def after(request: pytest.FixtureRequest, plan: Plan) -> Iterator[Database]:
+    """The migrated database; in a live run the one that people use, for as long as the check may take."""
+    stages = request.config.stash[RUN].stages(plan)
+    database = _or_not_checked(stages.after)
+    if isinstance(stages, LiveRun):
+        claim = request.node.stash[CLAIM]
+        with stages.checking(claim.id, claim.criterion.budget if claim.criterion is not None else None):
+            yield database
+    else:
+        yield database
 
 
 @pytest.fixture
-def ledger(rehearsal: Rehearsal) -> Ledger:
-    """What the migration did to the rows of every table."""
-    return _or_not_checked(rehearsal.ledger)
+def rehearsed(request: pytest.FixtureRequest, plan: Plan, after: Database) -> Rehearsed:
+    """What a live run is compared with: the schema that was rehearsed."""
+    return _or_not_checked(request.config.stash[RUN].live_run(plan).rehearsed)
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest, plan: Plan, after: Database) -> Ledger | CountedRows:
+    """What the migration did to the rows of every table; in a live run their number alone."""
+    stages: Rehearsal | LiveRun = request.config.stash[RUN].stages(plan)
+    books: Callable[[], Ledger | CountedRows] = stages.ledger
+    return _or_not_checked(books)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pytest_cutover.live.addresses import is_address
+from pytest_cutover.plan.model import Phase
 from pytest_cutover.sandbox import AUTO, DOCKER, EMBEDDED
 
 if sys.version_info >= (3, 11):
@@ -18,8 +20,11 @@ else:
     import tomli as tomllib
 
 VERIFICATIONS = "verifications"
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
-_CONFIGURABLE = ("plans", "sandbox", "report-dir")
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^\s&]+")
+PHASES: tuple[Phase, ...] = ("before", "after", "monitor")
+_CONFIGURABLE = ("plans", "sandbox", "report-dir", "baselines")
+_ONLY_LIVE = ("phase", "rehearsal", "baselines")
+_ONLY_REHEARSED = ("sandbox", "backup")
 _OPTIONS: dict[str, dict[str, Any]] = {
     "plan": {
         "action": "append", "metavar": "NAME", "help": "rehearse only this plan (may be given more than once)",
@@ -32,6 +37,20 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "and has or gets the image, else embedded",
     },
     "backup": {"metavar": "PATH", "help": "rehearse on this backup instead of the plan's own; needs one plan"},
+    "db-url": {
+        "metavar": "URL|NAME",
+        "help": "look at this live database, read-only, instead of rehearsing: a URL, or a name of the plan's [targets]",
+    },
+    "phase": {
+        "choices": PHASES,
+        "help": "with --db-url: before the migration (saves a baseline), after it (default), or monitor from then on",
+    },
+    "rehearsal": {
+        "metavar": "PATH", "help": "with --db-url: the result.json compared with (default: the one in --report-dir)",
+    },
+    "baselines": {
+        "metavar": "DIR", "help": "with --db-url: where baselines lie (default: baselines in reports)",
+    },
     "report-dir": {"metavar": "DIR", "help": "where result.json, report.html and pytest.html go (default: reports)"},
 }  # fmt: skip
 
@@ -49,6 +68,10 @@ class Options:
     sandbox: str = field(repr=False)
     backup: Path | None
     report_dir: Path
+    db_url: str | None = field(repr=False)
+    phase: Phase
+    rehearsal: Path | None
+    baselines: Path
     arguments: tuple[str, ...]
     active: bool
 
@@ -97,16 +120,51 @@ def read_options(config: pytest.Config) -> Options:
             "(postgresql://USER:PASSWORD@HOST:PORT/postgres)"
         )
     backup = value("backup")
+    db_url = config.getoption(_dest("db-url"))
+    _check_together(config, db_url)
+    report_dir = _folder(config, "report-dir", settings, "reports")
+    rehearsal = config.getoption(_dest("rehearsal"))
+    if rehearsal is not None and not (here / rehearsal).is_file():
+        raise pytest.UsageError(f"--rehearsal {rehearsal}: there is no such file")
+    # The folder's own result is about to be written anew: what it knows of rehearsals is kept aside.
+    own = rehearsal is not None and (here / rehearsal).resolve() == report_dir / "result.json"
     return Options(
         root=config.rootpath,
         plans=_folder(config, "plans", settings, "migrations"),
         plan_names=tuple(value("plan") or ()),
         sandbox=sandbox,
         backup=None if backup is None else (here / backup).resolve(),
-        report_dir=_folder(config, "report-dir", settings, "reports"),
-        arguments=tuple(_PASSWORD.sub(r"\1…@", str(each)) for each in config.invocation_params.args),
+        report_dir=report_dir,
+        db_url=db_url,
+        phase="rehearsal" if db_url is None else config.getoption(_dest("phase")) or "after",
+        rehearsal=None if rehearsal is None or own else (here / rehearsal).resolve(),
+        baselines=_folder(config, "baselines", settings, "reports/baselines"),
+        arguments=tuple(_shown(str(each), db_url) for each in config.invocation_params.args),
         active=_addresses_verifications(config),
     )
+
+
+def _check_together(config: pytest.Config, db_url: str | None) -> None:
+    """Refuses options that have no meaning beside each other."""
+    if db_url is None:
+        for name in _ONLY_LIVE:
+            if config.getoption(_dest(name)) is not None:
+                raise pytest.UsageError(f"--{name} is for a live run: add --db-url=URL|NAME, or leave it out")
+        return
+    if not db_url.strip():
+        raise pytest.UsageError("--db-url is empty: give a URL, or a name of the plan's [targets]")
+    for name in _ONLY_REHEARSED:
+        if config.getoption(_dest(name)) is not None:
+            raise pytest.UsageError(
+                f"--{name} is for a rehearsal, and --db-url for a live database: leave one of them out"
+            )
+
+
+def _shown(argument: str, db_url: str | None) -> str:
+    """An argument as reports may show it: an address of a live database is left out, whatever its form."""
+    if db_url is not None and is_address(db_url) and db_url in argument:
+        return argument.replace(db_url, "…")
+    return _PASSWORD.sub(lambda found: f"{found[1]}…@" if found[1] else f"{found[2]}…", argument)
 
 
 def _folder(config: pytest.Config, name: str, settings: dict[str, Any], default: str) -> Path:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_cutover.criteria import KINDS
-from pytest_cutover.errors import PlanError
+from pytest_cutover.errors import CutoverError, NotApplicable, PlanError
+from pytest_cutover.live.addresses import Address, choose
+from pytest_cutover.live.baseline import baseline_path
+from pytest_cutover.live.facts import live_facts
+from pytest_cutover.live.rehearsed import KEPT, keep_rehearsals, read_rehearsals
+from pytest_cutover.live.run import LiveRun
 from pytest_cutover.names import nearest
 from pytest_cutover.plan.load import PLAN_FILE, find_plan_folders, load_plans
-from pytest_cutover.plan.model import Plan
+from pytest_cutover.plan.model import Criterion, Plan
 from pytest_cutover.plan.targets import live_addresses
-from pytest_cutover.plugin.claims import marked_kinds
+from pytest_cutover.plugin.claims import criteria_of, marked_kinds
 from pytest_cutover.plugin.options import VERIFICATIONS, Options
 from pytest_cutover.plugin.progress import Progress
 from pytest_cutover.rehearsal import Rehearsal, Restores
@@ -43,10 +47,62 @@ class Run:
     facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     result: dict[str, Any] | None = None
     stray_failures: bool = False
+    addresses: dict[str, Address] = field(default_factory=dict)
+    known_rehearsals: dict[str, Any] = field(default_factory=dict)
+    live_runs: dict[str, LiveRun] = field(default_factory=dict)
     _restores: Restores | None = None
 
+    @property
+    def live(self) -> bool:
+        """True where the run looks at live databases."""
+        return self.options.db_url is not None
+
+    def criteria(self, plan: Plan) -> list[Criterion]:
+        """The criteria of the plan that count in this run; none where the plan has no such target."""
+        if not self.live:
+            return criteria_of(plan)
+        address = self.addresses.get(plan.name)
+        saved = address is not None and baseline_path(self.options.baselines, plan.name, address.slug).is_file()
+        return criteria_of(plan, self.options.phase, saved)
+
+    @property
+    def reached(self) -> list[Plan]:
+        """The plans that can be checked: in a live run those that have the target."""
+        return [plan for plan in self.plans if not self.live or plan.name in self.addresses]
+
+    def stages(self, plan: Plan) -> Rehearsal | LiveRun:
+        """The plan's rehearsal, or its live run."""
+        return self.live_run(plan) if self.live else self.rehearsal(plan)
+
+    def live_run(self, plan: Plan) -> LiveRun:
+        """The plan's live run, made when first asked for.
+
+        Raises:
+            NotApplicable: this run rehearses.
+        """
+        if not self.live:
+            raise NotApplicable("a rehearsal looks at no live database")
+        if plan.name not in self.live_runs:
+            self.live_runs[plan.name] = LiveRun(
+                plan, self.addresses[plan.name], self.options.phase, self.options.baselines, self.known_rehearsals,
+                self.options.rehearsal or self.options.report_dir / "result.json", lambda stage, text: self.progress.say(plan.name, stage, text),
+            )  # fmt: skip
+        return self.live_runs[plan.name]
+
+    def close_plan(self, name: str) -> None:
+        """Ends what the plan's checks used."""
+        stages = self.rehearsals.get(name) or self.live_runs.get(name)
+        if stages is not None:
+            stages.close()
+
     def rehearsal(self, plan: Plan) -> Rehearsal:
-        """The plan's rehearsal, made when first asked for."""
+        """The plan's rehearsal, made when first asked for.
+
+        Raises:
+            NotApplicable: this run looks at a live database.
+        """
+        if self.live:
+            raise NotApplicable("a live run looks at one database as it is, and has no such stage")
         if plan.name not in self.rehearsals:
             if self._restores is None:
                 self._restores = Restores(self.sandboxes)
@@ -58,16 +114,18 @@ class Run:
 
     def new_facts(self, plan: str) -> dict[str, Any] | None:
         """What the rehearsal knows by now, if that is more than what was reported already."""
-        rehearsal = self.rehearsals.get(plan)
-        if rehearsal is None or self.reported.get(plan) == rehearsal.changed:
+        stages = self.rehearsals.get(plan) or self.live_runs.get(plan)
+        if stages is None or self.reported.get(plan) == stages.changed:
             return None
-        self.reported[plan] = rehearsal.changed
-        return rehearsal_facts(rehearsal)
+        self.reported[plan] = stages.changed
+        return live_facts(stages) if isinstance(stages, LiveRun) else rehearsal_facts(stages)
 
     def close(self) -> None:
         """Ends every server, or drops what was made on one that was given."""
         for rehearsal in self.rehearsals.values():
             rehearsal.forget_backup()
+        for live in self.live_runs.values():
+            live.close()
         self.sandboxes.close()
 
 
@@ -103,19 +161,33 @@ def start_run(options: Options, progress: Progress) -> Run:
         live = live_addresses([folder / PLAN_FILE for folder in all_folders])
     except PlanError as error:
         raise pytest.UsageError(str(error)) from error
-    return Run(options, plans, own, progress, Sandboxes(options.sandbox, live))
+    run = Run(options, plans, own, progress, Sandboxes(options.sandbox, live))
+    if options.db_url is not None:
+        try:
+            run.addresses = choose(options.db_url, plans)
+            run.known_rehearsals = read_rehearsals(options.rehearsal or options.report_dir / KEPT)
+        except CutoverError as error:
+            raise pytest.UsageError(str(error)) from error
+    return run
 
 
-def forget_earlier_results(report_dir: Path) -> None:
+def forget_earlier_results(options: Options) -> None:
     """Removes what an earlier run wrote, so that no old verdict can be taken for this run's.
+
+    A live run keeps what the folder's result knows of rehearsals.
 
     Raises:
         pytest.UsageError: the folder cannot be written to.
     """
+    report_dir = options.report_dir
     try:
+        if options.db_url is not None:
+            keep_rehearsals(report_dir)
         report_dir.mkdir(parents=True, exist_ok=True)
         for name in ("result.json", "report.html", "pytest.html"):
             (report_dir / name).unlink(missing_ok=True)
+    except CutoverError as error:
+        raise pytest.UsageError(str(error)) from error
     except OSError as error:
         raise pytest.UsageError(
             f"{report_dir} cannot be written to ({error.strerror}): give another folder with --report-dir"

@@ -8,6 +8,7 @@ from typing import Any
 from pytest_cutover.catalog import diff
 from pytest_cutover.lint import plan_warnings, rehearsal_warnings
 from pytest_cutover.migrate import StepRun
+from pytest_cutover.names import parse_relation
 from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
 from pytest_cutover.sandbox import Server
 
@@ -33,6 +34,8 @@ def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
             "outcome": "failed" if failed else "ok",
             "error": step_failure(failed) if failed else None,
         }
+    if rehearsal.migration is not None and rehearsal.migration.ok and "after" in rehearsal.databases:
+        known["schema"] = {name: rehearsal.databases[name].catalog.to_json() for name in ("before", "after")}
     if rehearsal.books is not None:
         known["changes"] = {name: asdict(entry) for name, entry in rehearsal.books.tables.items()}
     return known
@@ -47,7 +50,18 @@ def _target(rehearsal: Rehearsal, server: Server) -> dict[str, Any]:
         "image": server.facts.image,
         "digest": server.facts.digest,
         "production_major": rehearsal.plan.file.sandbox.major,
+        "superuser": server.maintenance.user if isinstance(server, Server) else "",
+        "schemas": _schemas(rehearsal),
     }
+
+
+def _schemas(rehearsal: Rehearsal) -> list[str] | None:
+    """The schemas that the backup itself fills, None where no prelude made others."""
+    if not rehearsal.plan.file.backup.prelude or rehearsal.backup is None:
+        return None
+    prepared = rehearsal.backup.facts.prepared
+    tables = [name for name in rehearsal.databases["before"].catalog.tables if name not in prepared]
+    return sorted({"public", *(parse_relation(name).schema for name in tables)})
 
 
 def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:

@@ -59,12 +59,13 @@ def plan_result(
             use.waiver.model_dump(mode="json") | {"used": use.used, "note": use.note} for use in judged.waivers
         ],
         "changes": dict(facts.get("changes", {})),
+        "schema": facts.get("schema"),
     }
 
 
 def build_result(
-    plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path
-) -> dict[str, Any]:
+    plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path, mode: str = "rehearsal"
+) -> dict[str, Any]:  # fmt: skip
     """The whole result."""
     verdict = overall([plan["verdict"] for plan in plans])
     stopping = next((plan for plan in plans if plan["verdict"] == verdict != "GO"), None)
@@ -78,7 +79,7 @@ def build_result(
         "format": FORMAT,
         "verdict": verdict,
         "reason": reason,
-        "mode": "rehearsal",
+        "mode": mode,
         "command": command,
         "run_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
         "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -1,0 +1,226 @@
+"""A live PostgreSQL database: every session read-only by the server, every question inside a read-only snapshot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pytest_cutover.catalog import Catalog
+from pytest_cutover.database import Fetched, Rows
+from pytest_cutover.errors import NotChecked, QueryError, describe_error
+from pytest_cutover.live import limits
+from pytest_cutover.plan.values import format_duration
+from pytest_cutover.postgresql import PostgresDatabase
+from pytest_cutover.sql import parse_select
+from pytest_cutover.target import Target
+
+if TYPE_CHECKING:
+    import pandas
+    import sqlalchemy
+
+_CANCELLED = "57014"
+_CRITERION = "SAVEPOINT cutover_criterion"
+_UNDO = "ROLLBACK TO SAVEPOINT cutover_criterion"
+
+
+@dataclass
+class Snapshot:
+    """One snapshot: its number, when the server took it, and the criteria that were decided in it."""
+
+    number: int
+    taken: str
+    criteria: list[str] = field(default_factory=list)
+
+
+class LivePostgres(PostgresDatabase):
+    """A database that people depend on. Outside of `checking` it answers nothing.
+
+    Each session begins with the settings of `limits.settings`; each criterion runs behind a savepoint of a transaction
+    that is itself READ ONLY, so that no function can make a later statement write.
+    """
+
+    live: ClassVar[bool] = True
+
+    def __init__(self, target: Target) -> None:
+        options = " ".join(f"-c {name}={value}" for name, value in limits.settings().items())
+        given = target.parameters.get("options", "")
+        # Ours come last: of two settings of one name the server takes the later one.
+        super().__init__(
+            replace(target, parameters={**target.parameters, "options": f"{given} {options}".strip()}), "live"
+        )
+        self.snapshots: list[Snapshot] = []
+        self._began = 0.0
+        self._deadline = 0.0
+        self._budget = 0.0
+        self._narrowed = False
+        self._unreachable = ""
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """The one session of this view, opened again where it was lost.
+
+        Raises:
+            NotChecked: the server cannot be reached; it is not asked a second time.
+        """
+        if self._unreachable:
+            raise NotChecked(self._unreachable)
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = self.target.connect(read_only=True, timeout_s=limits.CONNECT_S)
+            except psycopg.Error as error:
+                self._unreachable = f"{self.target.shown} cannot be reached: {_harmless(error, self.target)}"
+                raise NotChecked(self._unreachable) from None
+            self._connection.prepare_threshold = None
+        return self._connection
+
+    @contextmanager
+    def checking(self, name: str, budget_s: float | None = None) -> Iterator[None]:
+        """Within it the database answers, in a snapshot no older than a minute and for no longer than the budget.
+
+        Raises:
+            NotChecked: the server cannot be reached.
+        """
+        self._budget = min(budget_s or limits.CRITERION_S, limits.SNAPSHOT_S)
+        self._begin()
+        self.snapshots[-1].criteria.append(name)
+        self._deadline = time.monotonic() + self._budget
+        try:
+            yield
+        finally:
+            self._deadline = 0.0
+            self._undo()
+
+    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
+        with self._asking(sql if parameters is None else None):
+            return super().query(sql, parameters)
+
+    def fetch(self, sql: str, keep: int) -> Fetched:
+        with self._asking(sql):
+            return super().fetch(sql, keep)
+
+    def drain(self, sql: str) -> None:
+        with self._asking(sql):
+            super().drain(sql)
+
+    def frame(self, sql: str) -> pandas.DataFrame:
+        _refuse_all_but_select(sql)
+        return super().frame(sql)
+
+    @contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        left = max(self._deadline - time.monotonic(), 0.001)
+        self._narrowed = seconds < left
+        self._limit(min(seconds, left))
+        try:
+            yield
+        finally:
+            self._narrowed = False
+            with suppress(psycopg.Error):
+                self._limit(self._budget)
+
+    def close(self) -> None:
+        if self._connection is not None and not self._connection.closed:
+            with suppress(psycopg.Error):
+                self._connection.execute("ROLLBACK")
+        super().close()
+
+    def _read_catalog(self) -> Catalog:
+        with self._asking(None):
+            try:
+                return super()._read_catalog()
+            except psycopg.Error as error:
+                raise QueryError(describe_error(error), error.sqlstate) from error
+
+    def _make_engine(self) -> sqlalchemy.Engine:
+        import sqlalchemy
+
+        engine = super()._make_engine()
+
+        @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
+        def refuse(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+            # With parameters the protocol allows one statement only, but it has no text that could be parsed here.
+            if not parameters:
+                _refuse_all_but_select(statement)
+            elif statement.lstrip().split(None, 1)[0].upper() not in ("SELECT", "WITH"):
+                raise QueryError("a live database is only read: write a SELECT", "25006")
+
+        return engine
+
+    # The snapshot and its limits.
+
+    def _begin(self) -> None:
+        connection = self.connection
+        fresh = connection.info.transaction_status == TransactionStatus.IDLE
+        try:
+            if not fresh and time.monotonic() - self._began + self._budget > limits.SNAPSHOT_S:
+                connection.execute("ROLLBACK")
+                fresh = True
+            if fresh:
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                row = connection.execute(
+                    "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+                ).fetchone()
+                self._began = time.monotonic()
+                self.snapshots.append(Snapshot(len(self.snapshots) + 1, row[0] if row else ""))
+            self._limit(self._budget)
+            connection.execute(_CRITERION)
+        except psycopg.Error as error:
+            raise NotChecked(f"the server gave no answer: {_harmless(error, self.target)}") from error
+
+    def _undo(self) -> None:
+        """Takes back what the criterion may have set, and makes a transaction that failed usable again."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            return
+        # A session that was ended is seen, and opened anew, when the next criterion begins.
+        with suppress(psycopg.Error):
+            if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                connection.execute(_UNDO)
+
+    def _limit(self, seconds: float) -> None:
+        self.connection.execute(f"SET LOCAL statement_timeout = {max(int(seconds * 1000), 1)}".encode())
+
+    @contextmanager
+    def _asking(self, sql: str | None) -> Iterator[None]:
+        if sql is not None:
+            _refuse_all_but_select(sql)
+        if self._deadline == 0.0:
+            raise NotChecked("a live database answers only while a check runs")
+        if time.monotonic() > self._deadline:
+            raise self._over_budget()
+        if self._connection is None or self._connection.closed:
+            raise NotChecked("the connection to the server was lost")
+        try:
+            yield
+        except QueryError as error:
+            self._undo()
+            if error.sqlstate == _CANCELLED and not self._narrowed and "timeout" in str(error):
+                raise self._over_budget() from error
+            raise
+
+    def _over_budget(self) -> NotChecked:
+        return NotChecked(
+            f"it takes longer than {format_duration(self._budget)} on the live database; "
+            f"`budget` of the criterion allows more, up to {format_duration(limits.SNAPSHOT_S)}"
+        )
+
+
+@lru_cache(maxsize=512)
+def _refuse_all_but_select(sql: str) -> None:
+    try:
+        parse_select(sql)
+    except ValueError as error:
+        raise QueryError(f"a live database is only read: the statement {error}", "25006") from None
+
+
+def _harmless(error: psycopg.Error, target: Target) -> str:
+    """The message on one line, without the password should a server repeat it."""
+    text = " ".join((error.diag.message_primary or str(error) or type(error).__name__).split())
+    return text.replace(target.password, "…") if target.password else text

@@ -1,0 +1,94 @@
+"""A repository with a rehearsed plan, and the database that people use, before and after the migration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_cutover.target import Target
+from tests.project import BACKUP, MIGRATION, PLAN, Project, make_project
+
+SCHEMA = "CREATE TABLE public.parcels (id integer PRIMARY KEY, size text NOT NULL, note text);"
+ROWS = "INSERT INTO parcels VALUES (1, 'letter', 'first-secret'), (2, 'small', 'second-secret');"
+PASSWORD = "open-sesame-7"
+CRITERIA = """
+[targets]
+production = "${PROD_URL}"
+staging = "${STAGING_URL}"
+[[criteria]]
+id = "filled"
+kind = "not_null"
+table = "parcels"
+columns = ["weight_g"]
+[[criteria]]
+id = "as-many"
+kind = "row_count"
+table = "parcels"
+baseline = true
+[[criteria]]
+id = "takes-a-parcel"
+kind = "accepts"
+sql = "INSERT INTO parcels (id, size) VALUES (9, 'x')"
+"""
+LIVE_PLAN = PLAN.replace("[changes]", '[changes]\nrows.parcels.changed = ["weight_g"]') + CRITERIA
+
+
+@dataclass
+class Live:
+    """The repository, and its production."""
+
+    project: Project
+    target: Target
+    url: str
+
+    def run(self, *arguments: str, url: str | None = None) -> int:
+        """Runs pytest with production known."""
+        return self.project.run(*arguments, environment={"PROD_URL": url or self.url})
+
+    def execute(self, sql: str) -> None:
+        """Changes production, as its own application would."""
+        with self.target.connect() as connection:
+            connection.execute(sql.encode())
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """The outcome of each criterion of the first plan."""
+        return {each["id"]: each["outcome"] for each in self.project.result["plans"][0]["criteria"]}
+
+    def found(self, name: str) -> dict[str, Any]:
+        """What the result says of one criterion."""
+        criterion: dict[str, Any] = next(
+            each for each in self.project.result["plans"][0]["criteria"] if each["id"] == name
+        )
+        return criterion
+
+
+@pytest.fixture(scope="session")
+def rehearsal_result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of one rehearsal of the plan, for all tests."""
+    made = make_project(tmp_path_factory.mktemp("rehearsed"))
+    made.write("fixtures/backup.sql", BACKUP)
+    made.plan(text=LIVE_PLAN)
+    assert made.run() == 0, made.output
+    return made.root / "reports" / "result.json"
+
+
+@pytest.fixture
+def live(project: Project, new_database: Callable[..., Target], rehearsal_result: Path) -> Live:
+    """A plan that was rehearsed with GO, and a production that is not migrated yet."""
+    project.plan(text=LIVE_PLAN)
+    project.write("reports/result.json", rehearsal_result.read_text(encoding="utf-8"))
+    target = new_database(SCHEMA + ROWS)
+    return Live(project, target, target.url)
+
+
+@pytest.fixture
+def migrated(live: Live) -> Live:
+    """The same, migrated as rehearsed, with a baseline of before."""
+    assert live.run("--db-url=production", "--phase=before") == 0, live.project.output
+    live.execute(MIGRATION)
+    return live

@@ -1,0 +1,151 @@
+"""Runs against a live database: before go-live, after production, and from then on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.live.conftest import LIVE_PLAN, Live
+
+
+def test_a_production_migrated_as_rehearsed_is_a_go(migrated: Live) -> None:
+    """The same criteria hold on production, compared with the rehearsal and with the baseline."""
+    assert migrated.run("--db-url=production") == 0, migrated.project.output
+
+    result = migrated.project.result
+    assert result["mode"] == "live"
+    assert migrated.outcomes == dict.fromkeys(
+        ("schema_as_rehearsed", "only_declared_changes", "weights", "filled", "as-many"), "passed"
+    )
+    assert {each["phase"] for each in result["plans"][0]["criteria"]} == {"after"}
+    assert [stage["name"] for stage in result["plans"][0]["stages"]] == ["baseline", "verify"]
+    assert result["plans"][0]["target"]["kind"] == "production"
+    assert "live, read-only, phase after" in migrated.project.output
+    assert "GO" in (migrated.project.root / "reports" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_only_a_rehearsal_can_do_is_left_out(migrated: Live) -> None:
+    """Statements that write, a second run and ways back have no place on a live database, and keep no GO away."""
+    migrated.run("--db-url=production")
+
+    assert not {"takes-a-parcel", "applies", "idempotent", "restores_baseline:manual"} & set(migrated.outcomes)
+
+
+def test_the_phase_before_saves_a_baseline_without_row_values(live: Live) -> None:
+    """Ahead of the migration the schema must be the rehearsed one; its state is kept in a file."""
+    assert live.run("--db-url=production", "--phase=before") == 0, live.project.output
+
+    text = (live.project.root / "reports/baselines/first.production.json").read_text(encoding="utf-8")
+    assert live.outcomes == {"schema_as_rehearsed": "passed"}
+    assert json.loads(text)["rows"] == {"parcels": 2}
+    assert "secret" not in text and "letter" not in text
+    assert "Saved the baseline first.production.json" in live.project.output
+
+
+def test_without_a_baseline_what_needs_one_is_not_checked(live: Live) -> None:
+    """A comparison with nothing is no comparison."""
+    live.execute("ALTER TABLE parcels ADD COLUMN weight_g integer; UPDATE parcels SET weight_g = 50;")
+
+    assert live.run("--db-url=production") == 10, live.project.output
+
+    assert live.outcomes["as-many"] == "not_checked"
+    assert "run with --phase=before ahead of the migration" in live.found("as-many")["reason"]
+    assert live.outcomes["filled"] == "passed"
+    assert "There is no baseline first.production.json" in str(live.project.result["plans"][0]["notes"])
+
+
+def test_without_a_rehearsal_the_schema_is_not_checked(migrated: Live) -> None:
+    """Nobody can say that a schema is as rehearsed where nothing was."""
+    for name in ("result.json", "rehearsed.json"):
+        (migrated.project.root / "reports" / name).unlink()
+
+    assert migrated.run("--db-url=production") == 10, migrated.project.output
+    assert "holds no rehearsal of first" in migrated.found("schema_as_rehearsed")["reason"]
+
+
+def test_a_rehearsal_of_another_migration_is_none(migrated: Live) -> None:
+    """A file of the migration that was changed since makes the rehearsal another one's."""
+    migrated.project.write("migrations/first/01.sql", "SELECT 1;")
+
+    assert migrated.run("--db-url=production") == 10, migrated.project.output
+    assert "not the one that was rehearsed" in migrated.found("schema_as_rehearsed")["reason"]
+
+
+def test_every_drift_is_named(migrated: Live) -> None:
+    """An index, a column, a policy and a trigger that are not as rehearsed are each named."""
+    migrated.execute(
+        "CREATE INDEX by_size ON parcels (size); ALTER TABLE parcels ADD COLUMN extra int;"
+        "ALTER TABLE parcels DROP COLUMN note; CREATE POLICY all_of_it ON parcels USING (true);"
+        "ALTER TABLE parcels ALTER COLUMN size DROP NOT NULL;"
+    )
+
+    assert migrated.run("--db-url=production") == 1, migrated.project.output
+
+    actual = migrated.found("schema_as_rehearsed")["actual"].split(", ")
+    assert set(actual) >= {
+        "index:by_size", "column:parcels.extra", "column:parcels.note", "policy:parcels.all_of_it", "column:parcels.size",
+    }  # fmt: skip
+
+
+def test_rows_may_grow_only_where_the_plan_says_so(migrated: Live) -> None:
+    """A row that the plan does not declare is a failure against the baseline."""
+    migrated.execute("INSERT INTO parcels (id, size, weight_g) VALUES (3, 'x', 1);")
+
+    assert migrated.run("--db-url=production") == 1, migrated.project.output
+    assert "parcels has 3 rows, and had 2 in the baseline" in migrated.found("only_declared_changes")["message"]
+    assert migrated.found("as-many")["message"] == "parcels has 3 rows, one more than before"
+
+
+def test_workers_change_nothing(migrated: Live) -> None:
+    """Under xdist the verdict is the same."""
+    assert migrated.run("--db-url=production", "-n", "2") == 0, migrated.project.output
+
+
+def test_a_later_live_run_still_knows_the_rehearsal(migrated: Live) -> None:
+    """The result of a live run takes the place of the rehearsal's, which is kept beside it."""
+    assert migrated.run("--db-url=production") == 0, migrated.project.output
+    assert migrated.run("--db-url=production", "--phase=monitor") == 0, migrated.project.output
+    assert migrated.outcomes["schema_as_rehearsed"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--phase=after",), "--phase is for a live run: add --db-url"),
+        (("--db-url=production", "--sandbox=embedded"), "--sandbox is for a rehearsal"),
+        (("--db-url=production", "--backup=x.sql"), "--backup is for a rehearsal"),
+        (("--db-url=prodution",), "Targets: production, staging. Did you mean"),
+        (("--db-url=staging",), "is read from ${STAGING_URL}, which is not set"),
+        (("--db-url=production", "--rehearsal=nowhere.json"), "there is no such file"),
+        (("--db-url=sqlite:///x.db",), "is for PostgreSQL, and this is a SQLite file"),
+        (("--db-url=mysql://u:open-sesame-7@h/d",), "is not a PostgreSQL URL"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error_before_anything_starts(
+    live: Live, arguments: tuple[str, ...], message: str
+) -> None:
+    assert live.run(*arguments) == 4, live.project.output
+    assert message in live.project.output
+    assert "open-sesame-7" not in live.project.output
+
+
+def test_a_url_needs_one_plan(live: Live) -> None:
+    """Which plan a URL is for must be clear."""
+    live.project.plan("second", LIVE_PLAN)
+
+    assert live.run(f"--db-url={live.url}") == 4
+    assert "add --plan NAME" in live.project.output
+    assert live.run(f"--db-url={live.url}", "--plan=second", "--phase=before") == 10
+    assert live.target.password not in live.project.output
+    assert live.target.password not in json.dumps(live.project.result)
+
+
+def test_a_plan_without_the_target_is_listed_and_the_others_run(migrated: Live) -> None:
+    """Silence on a plan would be taken for a go."""
+    migrated.project.plan("second", LIVE_PLAN.replace('production = "${PROD_URL}"\n', ""))
+
+    assert migrated.run("--db-url=production") == 10, migrated.project.output
+    verdicts = {plan["name"]: plan["verdict"] for plan in migrated.project.result["plans"]}
+    assert verdicts == {"first": "GO", "second": "INCOMPLETE"}
+    assert "the plan has no target production in its [targets]" in migrated.project.result["plans"][1]["reason"]
