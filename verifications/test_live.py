@@ -27,7 +27,7 @@ def test_no_blockers(criterion, before, after):
 
 
 @pytest.mark.criterion("http")
-def test_http(criterion):
+def test_http(criterion, plan):
     """The endpoint answers as it should."""
     finding = criterion.check()
     assert finding, finding
