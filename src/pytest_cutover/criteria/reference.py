@@ -18,6 +18,7 @@ GROUPS = {
     "behaviour": "What the database accepts",
     "queries": "Queries",
     "history": "The history of migrations",
+    "live": "A live database and its service",
 }
 """The groups in their order, with their headings."""
 
@@ -124,6 +125,8 @@ def _example(kind: type[Kind]) -> str:
         blocks.append(_block("toml", f"{steps}{criterion}"))
     elif example.plan:
         blocks.append(_block("toml", example.plan))
+    if not example.before:
+        return "\n".join([*blocks, f"It fails with, for instance:\n\n{_block('text', example.message)}"])
     blocks += [_block("sql", f"-- {name}\n{text.rstrip()}") for name, text in example.files.items()]
     blocks.append("The database before:\n\n" + _block("sql", example.before))
     if example.rollback:

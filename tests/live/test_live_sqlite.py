@@ -1,0 +1,106 @@
+"""A plan for SQLite against the file that people use: before, after, and every day."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.project import Project, make_project
+from tests.sqlite.conftest import execute
+
+PLAN = """\
+title = "Give every parcel a weight"
+engine = "sqlite"
+[backup]
+path = "../../fixtures/parcels.db"
+[migrate]
+rerun = "refuses"
+steps = [{ sql = "01.sql" }]
+[[rollback]]
+name = "manual"
+steps = [{ sql = "rollback.sql" }]
+[changes]
+added = ["column:parcels.weight_g"]
+[targets]
+production = "${PARCELS}"
+[[criteria]]
+id = "rows"
+kind = "row_count"
+table = "parcels"
+baseline = true
+[[criteria]]
+id = "filled"
+kind = "not_null"
+table = "parcels"
+columns = ["weight_g"]
+[[criteria]]
+id = "quick"
+kind = "query_time"
+sql = "SELECT count(*) FROM parcels"
+within = "1s"
+"""
+BACKUP = """
+CREATE TABLE parcels (id INTEGER PRIMARY KEY, size TEXT NOT NULL, note TEXT);
+INSERT INTO parcels VALUES (1, 'letter', 'first-secret'), (2, 'small', 'second-secret');
+"""
+MIGRATION = "ALTER TABLE parcels ADD COLUMN weight_g INTEGER NOT NULL DEFAULT 50;"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A repository with a plan for SQLite."""
+    made = make_project(tmp_path)
+    (tmp_path / "verifications" / "test_own.py").unlink()
+    execute(tmp_path / "fixtures" / "parcels.db", BACKUP)
+    made.plan(text=PLAN, migration=MIGRATION, rollback="ALTER TABLE parcels DROP COLUMN weight_g;")
+    return made
+
+
+def test_the_whole_story_on_a_file(project: Project) -> None:
+    """Rehearse, look before, migrate, look after, look again: GO each time; then a drift is a NO-GO."""
+    file = execute(project.root / "people use this.db", BACKUP)
+    environment = {"PARCELS": f"sqlite:///{file}"}
+    assert project.run() == 0, project.output
+
+    assert project.run("--db-url=production", "--phase=before", environment=environment) == 0, project.output
+    baseline = (project.root / "reports/baselines/first.production.json").read_text(encoding="utf-8")
+    execute(file, MIGRATION)
+    content = file.read_bytes()
+    assert project.run("--db-url=production", environment=environment) == 0, project.output
+    assert project.outcome("rows") == project.outcome("schema_as_rehearsed") == "passed"
+    assert project.run("--db-url=production", "--phase=monitor", environment=environment) == 0, project.output
+    assert file.read_bytes() == content
+    assert "secret" not in baseline
+
+    execute(file, "CREATE INDEX by_size ON parcels (size);")
+    assert project.run("--db-url=production", environment=environment) == 1, project.output
+    assert "index:by_size is only in the live database" in project.output
+
+
+def test_a_file_that_is_not_there_is_not_checked_and_not_made(project: Project) -> None:
+    """SQLite makes a file where there is none, unless it is told not to."""
+    file = project.root / "nowhere.db"
+
+    assert project.run(f"--db-url=sqlite:///{file}") == 10, project.output
+    assert "there is no file" in project.output
+    assert not file.exists()
+
+
+def test_a_locked_file_is_not_checked(project: Project) -> None:
+    """Whoever writes for long keeps readers of such a file out."""
+    file = execute(project.root / "busy.db", BACKUP)
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert project.run(f"--db-url=sqlite:///{file}") == 10, project.output
+        writer.execute("ROLLBACK")
+
+    assert "database is locked" in project.output
+
+
+def test_a_server_is_no_file(project: Project) -> None:
+    """The address must fit the plan's engine."""
+    assert project.run("--db-url=postgresql://u@h/d") == 4
+    assert "the plan first is for SQLite: write sqlite:///PATH" in project.output
