@@ -9,7 +9,6 @@ from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.ledger import Ledger
-from pytest_cutover.migrate import StepsRun
 from pytest_cutover.plan.model import Changes, Phase
 from pytest_cutover.state import only_moved_forward, table_of
 
@@ -24,9 +23,9 @@ class OnlyDeclaredChanges(Kind):
     PROVES: ClassVar[str] = (
         "The catalog before and after differs in exactly the objects that the plan names, each added, dropped or altered "
         "as it says, and each table's rows balance: kept, changed in the declared columns, added, deleted. The steps "
-        "changed no role of the server (`role:NAME`) but those named. After the migration of a live database, where a "
-        "baseline was saved, the schema is compared with that of the baseline, and each table's row count with the one it "
-        "may have; roles are not."
+        "changed no role of the server (`role:NAME`) but those named. "
+        "After the migration of a live database, where a baseline was saved, the schema is compared with that of the "
+        "baseline, and each table's row count with the one it may have; roles are not."
     )
     CANNOT: ClassVar[str] = (
         "Whether a declared change is the right one is for the plan's other criteria. Of the server's roles, which are "
@@ -44,11 +43,11 @@ class OnlyDeclaredChanges(Kind):
 
     changes: Changes = Changes()
 
-    def check(self, before: Database, after: Database, ledger: Ledger, migration: StepsRun) -> Finding:
+    def check(self, before: Database, after: Database, ledger: Ledger) -> Finding:
         """Finds what changed without being declared, and what was declared and did not happen."""
         # A live sequence moves on whenever somebody uses it.
         schema = diff(before.catalog, after.catalog, sequences=not after.live)
-        found = CatalogDiff((*schema.all, *migration.role_changes))
+        found = CatalogDiff((*schema.all, *(after.run.role_changes if after.run is not None else ())))
         wrong = _undeclared(found, self.changes, before, after) + _missing(found, self.changes, after.live)
         violations = [(name, text) for name, text in wrong] + [("rows", text.rstrip(".")) for text in ledger.violations]
         expected = "the declared changes and no other"
