@@ -107,6 +107,8 @@ def test_a_later_live_run_still_knows_the_rehearsal(migrated: Live) -> None:
     assert migrated.run("--db-url=production") == 0, migrated.project.output
     assert migrated.run("--db-url=production", "--phase=monitor") == 0, migrated.project.output
     assert migrated.outcomes["schema_as_rehearsed"] == "passed"
+    assert [each["verdict"] for each in migrated.project.result["plans"][0]["history"]] == ["GO"]
+    assert "What the monitor found" in (migrated.project.root / "reports/report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

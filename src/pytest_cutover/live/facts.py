@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from pytest_cutover.live.addresses import Address
+from pytest_cutover.live.history import append_run, by_day, history_path
 from pytest_cutover.live.postgresql import LivePostgres
 from pytest_cutover.live.run import LiveRun
 from pytest_cutover.plan.model import Plan
@@ -47,11 +49,18 @@ def live_plan_result(
     return part
 
 
-def finish_live(part: dict[str, Any], phase: str, address: Address | None) -> None:
-    """Puts the phase into a plan's criteria, and the target's name where the run never came to it."""
+def finish_live(
+    part: dict[str, Any], phase: str, address: Address | None, baselines: Path, started: datetime
+) -> None:  # fmt: skip
+    """Puts the phase into a plan's criteria, the target's name where the run never came to it, and in the phase
+    `monitor` the history, to which this run is added."""
     for criterion in part["criteria"]:
         criterion["phase"] = phase
     part["target"]["kind"] = part["target"]["kind"] or (address.name if address is not None else "")
+    if phase == "monitor" and address is not None:
+        path = history_path(baselines, part["name"], address.slug)
+        append_run(path, started.isoformat(timespec="seconds").replace("+00:00", "Z"), part)
+        part["history"] = by_day(path)
 
 
 def _notes(run: LiveRun) -> list[str]:

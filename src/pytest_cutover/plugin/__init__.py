@@ -233,7 +233,7 @@ def _result(run: Run) -> dict[str, Any]:
         parts.append(make(each, _expected(run, each), found, best, date.today()))
     if run.live:
         for part in parts:
-            finish_live(part, run.options.phase, run.addresses.get(part["name"]))
+            finish_live(part, run.options.phase, run.addresses.get(part["name"]), run.options.baselines, run.started)
     return build_result(
         parts,
         shlex.join(["pytest", *map(str, run.options.arguments)]),
