@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.live.conftest import LIVE_PLAN, Live
+from tests.project import MIGRATION
 
 
 def test_a_production_migrated_as_rehearsed_is_a_go(migrated: Live) -> None:
@@ -95,6 +96,16 @@ def test_rows_may_grow_only_where_the_plan_says_so(migrated: Live) -> None:
     assert migrated.run("--db-url=production") == 1, migrated.project.output
     assert "parcels has 3 rows, and had 2 in the baseline" in migrated.found("only_declared_changes")["message"]
     assert migrated.found("as-many")["message"] == "parcels has 3 rows, one more than before"
+
+
+def test_a_sequence_that_is_used_is_no_change(live: Live) -> None:
+    """People go on working: what draws numbers from a sequence moves it on."""
+    live.execute("CREATE SEQUENCE tickets")
+    live.run("--db-url=production", "--phase=before")
+    live.execute(MIGRATION + "SELECT nextval('tickets'), nextval('tickets');")
+
+    live.run("--db-url=production")
+    assert live.found("only_declared_changes")["outcome"] == "passed", live.project.output
 
 
 def test_workers_change_nothing(migrated: Live) -> None:

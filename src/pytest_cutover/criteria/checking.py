@@ -87,11 +87,19 @@ def refused(error: QueryError) -> Finding:
         NotChecked: the refusal says nothing of the criterion.
     """
     state = error.sqlstate or ""
-    if state == _MAY_NOT:
-        raise NotChecked(f"may not be read: {error}")
-    if state[:2] in _SERVER_GAVE_UP or state in _SESSION_ENDED or not state:
-        raise NotChecked(f"the server gave no answer: {error}")
+    undecided = no_answer(state, str(error))
+    if undecided:
+        raise NotChecked(undecided)
     return Finding(False, f"cannot be asked: {told(error)} (SQLSTATE {state})", actual="an error")
+
+
+def no_answer(state: str, message: str) -> str:
+    """Why a refusal with this SQLSTATE says nothing of the criterion; empty where it does."""
+    if state == _MAY_NOT:
+        return f"may not be read: {message}"
+    if state[:2] in _SERVER_GAVE_UP or state in _SESSION_ENDED or not state:
+        return f"the server gave no answer: {message}"
+    return ""
 
 
 def told(error: QueryError) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
-from pytest_cutover.errors import NoBaseline, NotApplicable, NotChecked
+from pytest_cutover.criteria.checking import no_answer
+from pytest_cutover.errors import NoBaseline, NotApplicable, NotChecked, QueryError, describe_error
 from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin.claims import Claim
@@ -30,10 +32,24 @@ def shape_report(report: pytest.TestReport, call: pytest.CallInfo[Any], claim: C
         # What the team compares beyond the criteria was compared in the rehearsal: a live run has no rows of before.
         of_before = isinstance(error, NoBaseline) and claim.criterion is None
         return NOT_APPLICABLE if isinstance(error, NotApplicable) or of_before else None
+    undecided = _undecided(error)
+    if undecided:
+        path, line, _ = report.location
+        report.outcome = "skipped"
+        report.longrepr = (path, line or 0, f"Skipped: {undecided}")
+        return None
     bad = [finding for finding in claim.findings if not finding.holds]
     if report.failed and bad and isinstance(error, AssertionError):
         report.longrepr = str(bad[0])
     return None
+
+
+def _undecided(error: BaseException | None) -> str:
+    """Why a database that refused to answer a check decides nothing; empty where the error is another one."""
+    refusal = getattr(error, "orig", None) or error  # SQLAlchemy's errors hold the driver's
+    if isinstance(refusal, psycopg.Error):
+        return no_answer(refusal.sqlstate or "", describe_error(refusal))
+    return no_answer(refusal.sqlstate or "", str(refusal)) if isinstance(refusal, QueryError) else ""
 
 
 def record_of(
