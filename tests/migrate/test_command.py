@@ -312,10 +312,20 @@ def test_what_a_program_leaves_running_is_ended(new_database: NewDatabase, tmp_p
 
     run = _run(new_database(), tmp_path, "sh", "-c", script)
 
-    assert (run.outcome, run.output) == ("ok", "done")
+    assert (run.outcome, run.output) == ("failed", "done")
+    assert run.error is not None
+    assert "ended with status 0 and left 2 processes at work" in run.error.message
     pids = [int(word) for word in (tmp_path / "pids").read_text(encoding="utf-8").split()]
     assert len(pids) == 2
     assert [pid for pid in pids if _alive(pid)] == []
+
+
+@linux_only
+def test_a_helper_that_ends_soon_after_its_program_is_no_fault(new_database: NewDatabase, tmp_path: Path) -> None:
+    """Helpers often notice only then that the program has ended."""
+    run = _run(new_database(), tmp_path, "sh", "-c", "sleep 0.1 & echo done")
+
+    assert (run.outcome, run.output, run.error) == ("ok", "done", None)
 
 
 def test_a_statement_that_outlives_its_program_is_ended(new_database: NewDatabase, tmp_path: Path) -> None:
@@ -331,7 +341,9 @@ def test_a_statement_that_outlives_its_program_is_ended(new_database: NewDatabas
 
     run = _python(target, tmp_path, code)
 
-    assert run.outcome == "ok"
+    assert run.outcome == "failed"
+    assert run.error is not None
+    assert "ended with status 0 and left a statement at work" in run.error.message
     assert [each.message for each in run.notices] == [
         "the program left a session at work on the server, which was ended"
     ]

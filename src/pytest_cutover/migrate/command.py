@@ -52,12 +52,16 @@ WHERE datname = current_database() AND usename = current_user AND backend_type =
 
 @dataclass
 class _Ending:
-    """What the confining process said: the exit status, why the program did not start, why it was not shut in."""
+    """What the confining process said: the exit status, why the program did not start, why it was not shut in.
+
+    `left` is how many processes were at work when it had ended.
+    """
 
     status: int | None = None
     error: str | None = None
     network: str | None = "nothing is known of it"
     timed_out: bool = False
+    left: int = 0
 
 
 def time_limit(budget: float | None) -> float:
@@ -88,7 +92,7 @@ def run_command(step: Step, folder: Path, target: Target | SqliteTarget, backup:
     began = time.perf_counter()
     ending = _confined(order, output, limit)
     seconds = time.perf_counter() - began
-    notices = _end_sessions(server) if ending.error is None and server is not None else ()
+    notices, running = _end_sessions(server) if ending.error is None and server is not None else ((), 0)
     error = None
     if ending.error is not None:
         error = StepError(f"the program {order['argv'][0]!r} could not be started: {ending.error}")  # type: ignore[index]
@@ -96,6 +100,10 @@ def run_command(step: Step, folder: Path, target: Target | SqliteTarget, backup:
         error = StepError(f"the program was ended after {format_duration(limit)}, its limit", statement=_tail(output))
     elif ending.status != 0:
         error = StepError(_describe(ending.status), statement=_tail(output))
+    elif ending.left:
+        error = StepError(_describe_left(ending.left, "process", "processes"), statement=_tail(output))
+    elif running:
+        error = StepError(_describe_left(running, "statement", "statements"), statement=_tail(output))
     outcome = "ok" if error is None else "failed"
     return StepRun(
         step.name, outcome, seconds, step.budget, error,
@@ -189,29 +197,40 @@ def _drain(printed: int, output: Output) -> None:
             output.feed(data)
 
 
-def _end_sessions(target: Target) -> tuple[Notice, ...]:
-    """Ends what the program left running on the server: a statement goes on, and commits, after its client is gone.
+def _end_sessions(target: Target) -> tuple[tuple[Notice, ...], int]:
+    """Ends what the program left on the server: a statement goes on, and commits, after its client is gone.
+
+    Returns what to say of it, and how many statements were running. A transaction that waits for its client is only
+    rolled back, here as elsewhere.
 
     Raises:
         SandboxError: it cannot be ended, so that the database may still change.
     """
-    worked = 0
+    worked = running = 0
     # A server that does not answer is noticed by whoever asks it next.
     with contextlib.suppress(psycopg.OperationalError), target.connect() as connection:
         deadline = time.monotonic() + _SESSIONS_TIMEOUT_S
         while left := connection.execute(_LEFT_SESSIONS).fetchall():
             worked = max(worked, sum(state != "idle" for state, _ in left))
+            running = max(running, sum(state == "active" for state, _ in left))
             if time.monotonic() > deadline:
                 raise SandboxError(f"The program left {len(left)} sessions on {target.shown} that cannot be ended.")
             time.sleep(0.002)
     if worked == 0:
-        return ()
+        return (), 0
     one = "a session" if worked == 1 else f"{worked} sessions"
-    return (Notice("WARNING", f"the program left {one} at work on the server, which was ended"),)
+    return (Notice("WARNING", f"the program left {one} at work on the server, which was ended"),), running
 
 
 def _tail(output: Output) -> str | None:
     return "\n    ".join(output.tail(_SHOWN_LINES)) or None
+
+
+def _describe_left(left: int, one: str, many: str) -> str:
+    return (
+        f"the program ended with status 0 and left {f'a {one}' if left == 1 else f'{left} {many}'} at work;"
+        " ended here, elsewhere it would go on, and what it would do is not rehearsed: let the program wait for its end"
+    )
 
 
 def _describe(status: int | None) -> str:

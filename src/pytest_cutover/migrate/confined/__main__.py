@@ -36,6 +36,8 @@ else:
 _PR_SET_CHILD_SUBREAPER = 36
 _LINGER_S = 0.5
 """How long what a program sent last may be on its way to the server after the program's end."""
+_GRACE_S = 0.5
+"""How long a helper of the program may take to notice that the program has ended, and to end as well."""
 
 
 def _answer(descriptor: int, **words: Any) -> None:
@@ -74,6 +76,7 @@ def _serve(program: Program, order: dict[str, Any], woken: socket.socket, descri
         relay = Relay(program.listener, (order["sandbox"][0], order["sandbox"][1]), selector)
     ended: int | None = None
     called_off = False
+    left = 0
     try:
         while ended is None and not called_off:
             # The program may have ended before there was anybody to be woken.
@@ -87,11 +90,11 @@ def _serve(program: Program, order: dict[str, Any], woken: socket.socket, descri
                     key.data(events)
             ended = _status(program)
     finally:
-        program.end()
+        left = program.end(0.0 if ended is None else _GRACE_S)
     if not called_off:
         until = time.monotonic() + _LINGER_S
-        while relay is not None and relay.busy and (left := until - time.monotonic()) > 0:
-            for key, events in selector.select(left):
+        while relay is not None and relay.busy and (rest := until - time.monotonic()) > 0:
+            for key, events in selector.select(rest):
                 if key.data is not None:
                     key.data(events)
                 elif key.fileobj is woken:
@@ -99,7 +102,7 @@ def _serve(program: Program, order: dict[str, Any], woken: socket.socket, descri
                         woken.recv(4096)
                 else:
                     until = 0.0
-        _answer(descriptor, status=ended)
+        _answer(descriptor, status=ended, **({"left": left} if left else {}))
     if relay is not None:
         relay.close()
 

@@ -56,23 +56,30 @@ class Program:
             self.error = failed.decode(errors="replace")
         return pid
 
-    def end(self, deadline_s: float = 10.0) -> None:
-        """Ends every process that is left: those that lost their parent have become ours."""
+    def end(self, grace_s: float = 0.0, deadline_s: float = 10.0) -> int:
+        """Ends every process that is left, and returns how many did not end by themselves within the grace.
+
+        Those that lost their parent have become ours.
+        """
+        ended: set[int] = set()
         if sys.platform != "linux" and self.pid is not None:
             # Nobody adopts them there: what has left the program's process group is out of reach.
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
-        deadline = time.monotonic() + deadline_s
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < grace_s + deadline_s:
             try:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             except ChildProcessError:
-                return
-            for pid in _children():
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+                break
+            if waited >= grace_s:
+                for pid in _children():
+                    ended.add(pid)
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
             time.sleep(0.002)
+        return len(ended)
 
 
 def _become(order: dict[str, Any], channel: socket.socket, enclose: bool) -> NoReturn:
