@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -53,8 +57,11 @@ class Target:
             raise TargetError(
                 "The address of the database is not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
             ) from None
+        service = given.pop("service", "") or os.environ.get("PGSERVICE", "")
+        if service:
+            given = _service(service) | given
         for option in pq.Conninfo.get_defaults():
-            if option.val is not None:
+            if option.val is not None and option.keyword != b"service":
                 given.setdefault(option.keyword.decode(), option.val.decode())
         host, port, database, user, password = (given.pop(name, "") for name in _OWN_FIELDS)
         if "," in host or "," in port:
@@ -141,3 +148,24 @@ class Target:
             "client_encoding": "UTF8", "connect_timeout": timeout_s,
         }  # fmt: skip
         return psycopg.connect(make_conninfo(**wanted), autocommit=autocommit)
+
+
+def _service(name: str) -> dict[str, str]:
+    """What libpq's service file says of the service.
+
+    libpq would read it itself, but takes what a connection names explicitly, as its host, for the better word.
+
+    Raises:
+        TargetError: no file knows it.
+    """
+    own = os.environ.get("PGSERVICEFILE") or str(Path.home() / ".pg_service.conf")
+    files = [own] + [str(Path(folder) / "pg_service.conf") for folder in [os.environ.get("PGSYSCONFDIR")] if folder]
+    for file in files:
+        parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",), strict=False)
+        try:
+            parser.read(file, encoding="utf-8")
+        except (ConfigParserError, OSError, ValueError):
+            raise TargetError(f"The service file {file} cannot be read.") from None
+        if parser.has_section(name):
+            return dict(parser.items(name))
+    raise TargetError(f"There is no service {name} in {' or '.join(files)}.")
