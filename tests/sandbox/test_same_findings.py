@@ -36,6 +36,7 @@ _ASIDE = {
     "offset",
     "image",
     "digest",
+    "schema",  # whole catalogs, as a live run compares them; what differs between before and after is in schema_diff
 }
 
 
