@@ -299,10 +299,12 @@ def test_a_variant_says_what_is_wrong_and_changes_something(path: Path) -> None:
 def test_the_rows_that_are_written_by_hand_have_true_checksums() -> None:
     """Flyway takes a faked row for its own only then."""
     (path,) = (MIGRATION / "sql").glob("V6__*.sql")
-    true = str(checksum(path.read_text(encoding="utf-8")))
+    computed = str(checksum(path.read_text(encoding="utf-8")))
 
     for name in ("v6-faked", "v6-run-by-hand"):
-        assert true in (ROOT / "tests" / "variants" / "parking_flyway" / name / "fake.sql").read_text(encoding="utf-8")
+        assert computed in (ROOT / "tests" / "variants" / "parking_flyway" / name / "fake.sql").read_text(
+            encoding="utf-8"
+        )
 
 
 def _readme() -> str:

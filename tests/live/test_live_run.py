@@ -65,6 +65,15 @@ def test_without_a_rehearsal_the_schema_is_not_checked(migrated: Live) -> None:
     assert "holds no rehearsal of first" in migrated.found("schema_as_rehearsed")["reason"]
 
 
+def test_a_rehearsal_that_was_no_go_lets_nobody_go(live: Live) -> None:
+    """Its rollback does not work: a live GO ahead of the migration would be a wrong one."""
+    live.project.write("migrations/first/rollback.sql", "SELECT 1;")
+    assert live.run() == 1, live.project.output
+
+    assert live.run("--db-url=production", "--phase=before") == 10, live.project.output
+    assert "was NO-GO: only a GO is compared with" in live.found("schema_as_rehearsed")["reason"]
+
+
 def test_a_rehearsal_of_another_migration_is_none(migrated: Live) -> None:
     """A file of the migration that was changed since makes the rehearsal another one's."""
     migrated.project.write("migrations/first/01.sql", "SELECT 1;")

@@ -289,7 +289,7 @@ def test_no_password_and_no_row_value_is_written(project: Project) -> None:
 
 
 def test_our_own_tests_have_no_verdict(project: Project) -> None:
-    project.write("tests/test_other.py", "def test_other():\n    assert True is not False\n")
+    project.write("tests/test_other.py", "def test_other(tmp_path):\n    assert tmp_path.is_dir()\n")
 
     assert project.run("tests") == 0
     assert not (project.root / "reports" / "result.json").exists()

@@ -7,6 +7,7 @@ PostgreSQL prints them with an empty search path. Nothing here is different in t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -15,15 +16,15 @@ from pytest_cutover.names import format_name, quote_part
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogObject:
+class CatalogObject(ABC):
     """What all objects have in common."""
 
     KIND: ClassVar[str]
 
     @property
+    @abstractmethod
     def full_name(self) -> str:
         """The name as plans spell it, without the kind."""
-        raise NotImplementedError
 
     @property
     def kind_name(self) -> str:

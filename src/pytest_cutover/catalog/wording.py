@@ -58,7 +58,7 @@ _SETS = {
     "roles": "role", "details": "detail", "transforms": "transform", "statistics": "statistics target of column",
 }  # fmt: skip
 _TEXTS = frozenset({"definition", "body", "using", "check", "comment"})
-_COVERED = {
+_COVERED: dict[type, frozenset[str]] = {
     Constraint: frozenset({"columns", "references", "references_columns"}),
     Index: frozenset({"method", "columns", "included", "predicate"}),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -47,9 +48,9 @@ class DatabaseKind(Kind):
             return refused(error)
         return finding if before.known else replace(finding, before="", held_before=None)
 
+    @abstractmethod
     def find(self, before: Database, after: Database) -> Finding:
         """Finds whether the criterion holds; a `QueryError` that is raised here is dealt with by `check`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

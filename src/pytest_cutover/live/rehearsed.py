@@ -118,7 +118,7 @@ def rehearsed(known: Mapping[str, Any], plan: Plan, path: Path) -> Rehearsed:
     """The rehearsal of this plan with this migration.
 
     Raises:
-        NotChecked: there is none, or not of this migration, or it did not get as far as a migrated schema.
+        NotChecked: there is none, or not of this migration, or it was no GO.
     """
     advice = "rehearse the plan with: pytest, or name its result with --rehearsal=PATH"
     found = known.get(plan.name)
@@ -126,6 +126,10 @@ def rehearsed(known: Mapping[str, Any], plan: Plan, path: Path) -> Rehearsed:
         raise NotChecked(f"{path.name} holds no rehearsal of {plan.name}: {advice}")
     if found["migration"] != plan.migration_sha256:
         raise NotChecked(f"the migration is not the one that was rehearsed on {found['started']}: {advice}")
+    if found["verdict"] != "GO":
+        raise NotChecked(
+            f"the rehearsal of {found['started']} was {found['verdict']}: only a GO is compared with; {advice}"
+        )
     schema = found["schema"]
     if not schema:
         raise NotChecked(f"the rehearsal of {found['started']} has no migrated schema to compare with: {advice}")
