@@ -92,7 +92,8 @@ class Project:
     def run(self, *arguments: str, environment: dict[str, str] | None = None) -> int:
         """Runs pytest; returns its exit status and keeps what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments],
+            # Hypothesis is for the engine's own tests; importing it would take longer than a live run does.
+            [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:hypothesispytest", *arguments],
             cwd=self.root, env=os.environ | (environment or {}), capture_output=True, text=True, check=False,
         )  # fmt: skip
         self.output = done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
-from tests.project import BACKUP, MIGRATION, PLAN, Project, make_project
+from tests.project import MIGRATION, PLAN, Project, make_project
 
 SCHEMA = "CREATE TABLE public.parcels (id integer PRIMARY KEY, size text NOT NULL, note text);"
 ROWS = "INSERT INTO parcels VALUES (1, 'letter', 'first-secret'), (2, 'small', 'second-secret');"
@@ -68,27 +70,42 @@ class Live:
 
 
 @pytest.fixture(scope="session")
-def rehearsal_result(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The result of one rehearsal of the plan, for all tests."""
+def rehearsed_reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one rehearsal of the plan wrote to reports/, for all tests."""
     made = make_project(tmp_path_factory.mktemp("rehearsed"))
-    made.write("fixtures/backup.sql", BACKUP)
     made.plan(text=LIVE_PLAN)
     assert made.run() == 0, made.output
-    return made.root / "reports" / "result.json"
+    return made.root / "reports"
+
+
+@pytest.fixture(scope="session")
+def reports_of_before(tmp_path_factory: pytest.TempPathFactory, rehearsed_reports: Path, server: Server) -> Path:
+    """The same after a run with `--phase=before`: all databases that `live` makes are alike, and so are their baselines."""
+    made = make_project(tmp_path_factory.mktemp("before"))
+    made.plan(text=LIVE_PLAN)
+    shutil.copytree(rehearsed_reports, made.root / "reports")
+    target = server.create("before_of_all")
+    try:
+        database = Live(made, target, target.url)
+        database.execute(SCHEMA + ROWS)
+        assert database.run("--db-url=production", "--phase=before") == 0, made.output
+    finally:
+        server.drop(target.database)
+    return made.root / "reports"
 
 
 @pytest.fixture
-def live(project: Project, new_database: Callable[..., Target], rehearsal_result: Path) -> Live:
+def live(project: Project, new_database: Callable[..., Target], rehearsed_reports: Path) -> Live:
     """A plan that was rehearsed with GO, and a production that is not migrated yet."""
     project.plan(text=LIVE_PLAN)
-    project.write("reports/result.json", rehearsal_result.read_text(encoding="utf-8"))
+    shutil.copytree(rehearsed_reports, project.root / "reports")
     target = new_database(SCHEMA + ROWS)
     return Live(project, target, target.url)
 
 
 @pytest.fixture
-def migrated(live: Live) -> Live:
+def migrated(live: Live, reports_of_before: Path) -> Live:
     """The same, migrated as rehearsed, with a baseline of before."""
-    assert live.run("--db-url=production", "--phase=before") == 0, live.project.output
+    shutil.copytree(reports_of_before, live.project.root / "reports", dirs_exist_ok=True)
     live.execute(MIGRATION)
     return live

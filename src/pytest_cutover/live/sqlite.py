@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pytest_cutover.database import Fetched, Rows
@@ -24,7 +25,7 @@ class LiveSqlite(SqliteDatabase):
     live: ClassVar[bool] = True
 
     def __init__(self, target: SqliteTarget) -> None:
-        super().__init__(target, "live")
+        super().__init__(replace(target, wait_s=limits.LOCK_S), "live")
         self._deadline = 0.0
         self._limit_at = 0.0
         self._budget = 0.0

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from pytest_cutover.errors import QueryError, TargetError
 from pytest_cutover.sqlite.language import REACHES_OUT
 
-_BUSY_S = 5
+_WAIT_S = 5.0
 
 Authorizer = Callable[[int, str | None, str | None, str | None, str | None], int]
 
@@ -68,9 +68,10 @@ _STATES = (
 
 @dataclass(frozen=True)
 class SqliteTarget:
-    """One database file."""
+    """One database file. Where somebody else holds it locked, it is waited for `wait_s` seconds."""
 
     path: Path
+    wait_s: float = _WAIT_S
 
     @classmethod
     def parse(cls, url: str) -> SqliteTarget:
@@ -111,7 +112,7 @@ class SqliteTarget:
         """
         mode = "ro" if read_only else "rw"
         connection = sqlite3.connect(
-            f"file:{quote(str(self.path))}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_S,
+            f"file:{quote(str(self.path))}?mode={mode}", uri=True, isolation_level=None, timeout=self.wait_s,
             check_same_thread=False,
         )  # fmt: skip
         # A text need not be valid UTF-8, and Python's own message on it would quote the value.
@@ -123,7 +124,12 @@ class SqliteTarget:
 
 def restrict(connection: sqlite3.Connection, authorizer: Authorizer) -> None:
     """Sets the authorizer, once the tables pragma_NAME are there: SQLite makes each when it is first read, and asks
-    for that what it asks for a write."""
+    for that what it asks for a write.
+
+    Raises:
+        sqlite3.Error: somebody else holds the file locked; it was waited for once, and not for every table anew.
+    """
+    connection.execute("SELECT 1 FROM sqlite_schema LIMIT 0")
     for name in sorted(READ_PRAGMAS):
         with suppress(sqlite3.OperationalError):
             connection.execute(f"SELECT * FROM pragma_{name} LIMIT 0")

@@ -19,7 +19,7 @@ from pytest_cutover.errors import QueryError
 from pytest_cutover.language import Language
 from pytest_cutover.sql import Statement
 from pytest_cutover.sqlite import language as sqlite_language
-from pytest_cutover.sqlite.connection import SqliteTarget, as_query_error, only_reading, restrict
+from pytest_cutover.sqlite.connection import Authorizer, SqliteTarget, as_query_error, only_reading, restrict
 from pytest_cutover.sqlite.instants import settle
 from pytest_cutover.sqlite.tokens import code, split, strict_names
 
@@ -53,11 +53,19 @@ class SqliteDatabase(Database):
         """The connection behind this view: it reads, and SQLite refuses everything else."""
         if self._connection is None:
             try:
-                self._connection = self.target.connect(read_only=True)
+                self._connection = self._restricted(only_reading)
             except sqlite3.Error as error:
                 raise as_query_error(error) from error
-            restrict(self._connection, only_reading)
         return self._connection
+
+    def _restricted(self, authorizer: Authorizer) -> sqlite3.Connection:
+        connection = self.target.connect(read_only=True)
+        try:
+            restrict(connection, authorizer)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
     def _session(self, sql: str) -> Iterator[sqlite3.Connection]:
@@ -172,12 +180,9 @@ class SqliteDatabase(Database):
     def _make_engine(self) -> sqlalchemy.Engine:
         import sqlalchemy
 
-        def connect() -> sqlite3.Connection:
-            connection = self.target.connect(read_only=True)
-            restrict(connection, _reading_in_transactions)
-            return connection
-
-        return sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.pool.NullPool)
+        return sqlalchemy.create_engine(
+            "sqlite://", creator=lambda: self._restricted(_reading_in_transactions), poolclass=sqlalchemy.pool.NullPool
+        )
 
     @cached_property
     def _scratch_target(self) -> SqliteTarget:
