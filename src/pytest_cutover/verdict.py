@@ -121,5 +121,6 @@ def _decide(records: Sequence[Record]) -> tuple[str, str]:
     if not passed and not waived:
         return INCOMPLETE, "no criterion was checked"
     if waived:
-        return GO, f"{len(passed)} criteria hold, {len(waived)} waived: {', '.join(record.id for record in waived)}"
-    return GO, f"all {len(passed)} criteria hold"
+        holding = "criterion holds" if len(passed) == 1 else "criteria hold"
+        return GO, f"{len(passed)} {holding}, {len(waived)} waived: {', '.join(record.id for record in waived)}"
+    return GO, f"all {len(passed)} criteria hold" if len(passed) > 1 else "the only criterion holds"
