@@ -14,8 +14,27 @@ from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
 from tests.project import MIGRATION, PLAN, Project, make_project
 
-SCHEMA = "CREATE TABLE public.parcels (id integer PRIMARY KEY, size text NOT NULL, note text);"
+SCHEMA = """
+CREATE TABLE public.parcels (id integer PRIMARY KEY, size text NOT NULL, note text);
+CREATE TABLE public.labels (id integer PRIMARY KEY, parcel integer NOT NULL REFERENCES public.parcels, printed boolean);
+CREATE INDEX labels_by_parcel ON public.labels (parcel);
+ALTER TABLE public.labels ENABLE ROW LEVEL SECURITY;
+CREATE POLICY printed_only ON public.labels USING (printed);
+CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER stamped BEFORE UPDATE ON public.labels FOR EACH ROW EXECUTE FUNCTION public.stamp();
+"""
 ROWS = "INSERT INTO parcels VALUES (1, 'letter', 'first-secret'), (2, 'small', 'second-secret');"
+DUMP = f"""\
+--
+-- PostgreSQL database dump
+--
+-- Dumped from database version 15.0
+
+{SCHEMA}{ROWS}
+--
+-- PostgreSQL database dump complete
+--
+"""
 PASSWORD = "open-sesame-7"
 CRITERIA = """
 [targets]
@@ -73,6 +92,7 @@ class Live:
 def rehearsed_reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one rehearsal of the plan wrote to reports/, for all tests."""
     made = make_project(tmp_path_factory.mktemp("rehearsed"))
+    made.write("fixtures/backup.sql", DUMP)
     made.plan(text=LIVE_PLAN)
     assert made.run() == 0, made.output
     return made.root / "reports"

@@ -39,7 +39,7 @@ def test_the_phase_before_saves_a_baseline_without_row_values(live: Live) -> Non
 
     text = (live.project.root / "reports/baselines/first.production.json").read_text(encoding="utf-8")
     assert live.outcomes == {"schema_as_rehearsed": "passed"}
-    assert json.loads(text)["rows"] == {"parcels": 2}
+    assert json.loads(text)["rows"] == {"labels": 0, "parcels": 2}
     assert "secret" not in text and "letter" not in text
     assert "Saved the baseline first.production.json" in live.project.output
 
@@ -83,19 +83,37 @@ def test_a_rehearsal_of_another_migration_is_none(migrated: Live) -> None:
 
 
 def test_every_drift_is_named(migrated: Live) -> None:
-    """An index, a column, a policy and a trigger that are not as rehearsed are each named."""
+    """A dropped index, a column too many, a changed policy and a disabled trigger are all named in one run."""
     migrated.execute(
-        "CREATE INDEX by_size ON parcels (size); ALTER TABLE parcels ADD COLUMN extra int;"
-        "ALTER TABLE parcels DROP COLUMN note; CREATE POLICY all_of_it ON parcels USING (true);"
-        "ALTER TABLE parcels ALTER COLUMN size DROP NOT NULL;"
+        "DROP INDEX labels_by_parcel; ALTER TABLE parcels ADD COLUMN extra int;"
+        "ALTER POLICY printed_only ON labels USING (true); ALTER TABLE labels DISABLE TRIGGER stamped;"
+    )
+
+    assert migrated.run("--db-url=production") == 1, migrated.project.output
+
+    found = migrated.found("schema_as_rehearsed")
+    told = {name: what for name, what in found["evidence"][0]["rows"]}
+    assert set(told) == set(found["actual"].split(", ")) == {
+        "index:labels_by_parcel", "column:parcels.extra", "policy:labels.printed_only", "trigger:labels.stamped",
+    }  # fmt: skip
+    assert told["index:labels_by_parcel"] == "is missing in the live database"
+    assert told["column:parcels.extra"] == "is only in the live database"
+    assert told["policy:labels.printed_only"] == "differs: USING printed → true"
+    assert "disabled" in told["trigger:labels.stamped"]
+    assert all(name in migrated.project.output for name in told)
+
+
+def test_what_is_missing_or_weaker_is_named_as_well(migrated: Live) -> None:
+    """A column that is gone, one that may be NULL, a policy and an index that nobody rehearsed."""
+    migrated.execute(
+        "CREATE INDEX by_size ON parcels (size); ALTER TABLE parcels DROP COLUMN note;"
+        "ALTER TABLE parcels ALTER COLUMN size DROP NOT NULL; CREATE POLICY all_of_it ON parcels USING (true);"
     )
 
     assert migrated.run("--db-url=production") == 1, migrated.project.output
 
     actual = migrated.found("schema_as_rehearsed")["actual"].split(", ")
-    assert set(actual) >= {
-        "index:by_size", "column:parcels.extra", "column:parcels.note", "policy:parcels.all_of_it", "column:parcels.size",
-    }  # fmt: skip
+    assert set(actual) >= {"index:by_size", "column:parcels.note", "column:parcels.size", "policy:parcels.all_of_it"}
 
 
 def test_rows_may_grow_only_where_the_plan_says_so(migrated: Live) -> None:
