@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,35 @@ LIVE_PLAN = PLAN.replace("[changes]", '[changes]\nrows.parcels.changed = ["weigh
 
 @dataclass
 class Live:
-    """The repository, and its production."""
+    """The repository, and its production. `secrets` may stand in nothing that a run prints or writes."""
 
     project: Project
     target: Target
     url: str
+    secrets: list[str] = field(default_factory=lambda: [PASSWORD, "first-secret", "second-secret"])
+    printed: list[str] = field(default_factory=list)
 
     def run(self, *arguments: str, url: str | None = None) -> int:
         """Runs pytest with production known."""
-        return self.project.run(*arguments, environment={"PROD_URL": url or self.url})
+        status = self.project.run("--junitxml=reports/junit.xml", *arguments, environment={"PROD_URL": url or self.url})
+        self.printed.append(self.project.output)
+        return status
+
+    def leaks(self) -> list[str]:
+        """Where a secret, or the password of production, stands in anything that was printed or written."""
+        given = ("migrations", "verifications", "fixtures")
+        files = [
+            path for path in self.project.root.rglob("*")
+            if path.is_file() and path.relative_to(self.project.root).parts[0] not in given
+        ]  # fmt: skip
+        texts = [(path.name, path.read_text(encoding="utf-8", errors="replace")) for path in files]
+        texts += [("printed", text) for text in self.printed]
+        return sorted(
+            f"{secret} in {name}"
+            for secret in {*self.secrets, self.target.password}
+            for name, text in texts
+            if secret in text
+        )
 
     def execute(self, sql: str) -> None:
         """Changes production, as its own application would."""
@@ -115,12 +135,14 @@ def reports_of_before(tmp_path_factory: pytest.TempPathFactory, rehearsed_report
 
 
 @pytest.fixture
-def live(project: Project, new_database: Callable[..., Target], rehearsed_reports: Path) -> Live:
-    """A plan that was rehearsed with GO, and a production that is not migrated yet."""
+def live(project: Project, new_database: Callable[..., Target], rehearsed_reports: Path) -> Iterator[Live]:
+    """A plan that was rehearsed with GO, and a production that is not migrated yet; afterwards nothing has leaked."""
     project.plan(text=LIVE_PLAN)
     shutil.copytree(rehearsed_reports, project.root / "reports")
     target = new_database(SCHEMA + ROWS)
-    return Live(project, target, target.url)
+    made = Live(project, target, target.url)
+    yield made
+    assert made.leaks() == []
 
 
 @pytest.fixture
