@@ -30,6 +30,10 @@ class TargetError(CutoverError):
     """An address of a database that cannot be used; the message holds no password."""
 
 
+class GateError(CutoverError):
+    """What a pull request touches cannot be told."""
+
+
 class BackupError(CutoverError):
     """A backup that cannot be accepted, with the cause and the remedy."""
 

@@ -10,7 +10,8 @@ from typing import Any
 from pytest_cutover.plan.model import Waiver
 
 GO, NO_GO, INCOMPLETE = "GO", "NO-GO", "INCOMPLETE"
-EXIT_STATUS = {GO: 0, NO_GO: 1, INCOMPLETE: 10}
+EXIT_STATUS = {GO: 0, NO_GO: 1, INCOMPLETE: 10, None: 0}
+"""Of each verdict; None where there was nothing to judge."""
 
 PASSED, FAILED, WAIVED = "passed", "failed", "waived"
 NOT_CHECKED, NOT_APPLICABLE = "not_checked", "not_applicable"

@@ -572,6 +572,13 @@ def several() -> Result:
         verdict="NO-GO",
         seconds=31.2,
         reason="1 of 3 plans is NO-GO, 1 is INCOMPLETE.",
+        changed_since=changed_since(
+            {"vatsim_cid": "conftest.py changed", "rally_series": "conftest.py changed"}, [], []
+        ),
+        weakened=[
+            weakening("rally_series", "criterion removed", "no-orphans", before="kind = references, table = series"),
+            weakening("vatsim_cid", "budget raised", "migrate", before="4s", after="10s"),
+        ],
     )
 
 
@@ -596,8 +603,25 @@ def live() -> Result:
 
 
 def nothing() -> Result:
-    """No plan was touched, so there is no verdict."""
-    return run(verdict=None, reason="No plan is touched by the changes since origin/main.", seconds=0.4)
+    """No plan was touched, so there is no verdict; one is gone."""
+    return run(
+        verdict=None,
+        reason="nothing to rehearse: nothing that a plan depends on changed since origin/main",
+        seconds=0.4,
+        changed_since=changed_since({}, ["rally_series", "vatsim_cid"], ["old_plan"]),
+        weakened=[weakening("old_plan", "plan removed", before="12 criteria")],
+    )
+
+
+def changed_since(selected: dict[str, str], unchanged: list[str], deleted: list[str]) -> Result:
+    """What --changed-since=origin/main chose."""
+    names = {"selected": selected, "unchanged": unchanged, "deleted": deleted}
+    return {"revision": "origin/main", "merge_base": "3f9c2d7a1b8e4c6d5f0a9b8c7d6e5f4a3b2c1d0e"} | names
+
+
+def weakening(plan: str, what: str, subject: str = "", before: str = "", after: str = "") -> Result:
+    """One thing that is checked less."""
+    return {"plan": plan, "what": what, "subject": subject, "before": before, "after": after}
 
 
 def bare() -> Result:

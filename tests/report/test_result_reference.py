@@ -10,7 +10,7 @@ from typing import Any
 from . import samples
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "result.md"
-BY_NAME = {"plans[].changes", "plans[].changes.*.columns"}
+BY_NAME = {"changed_since.selected", "plans[].changes", "plans[].changes.*.columns"}
 """Tables whose keys are names from a database."""
 
 

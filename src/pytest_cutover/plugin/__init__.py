@@ -79,6 +79,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if run is None:
         return []
     names = ", ".join(each.name for each in run.plans) or f"none in {run.options.plans}"
+    if run.selection is not None and not run.plans:
+        names = f"none that changed since {run.selection.revision}"
     plans = "plan" if len(run.plans) == 1 else "plans"
     if run.live:
         shown = ", ".join(dict.fromkeys(each.target.shown for each in run.addresses.values()))
@@ -212,7 +214,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         run.close()
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         # A failure that belongs to no plan is no part of the verdict, but it is no success either.
-        session.exitstatus = EXIT_STATUS[run.result["verdict"]] or int(run.stray_failures)
+        stray = run.stray_failures or (not run.plans and exitstatus == pytest.ExitCode.TESTS_FAILED)
+        session.exitstatus = EXIT_STATUS[run.result["verdict"]] or int(stray)
 
 
 def _is_plain(item: pytest.Item, folder: Path) -> bool:
@@ -241,6 +244,7 @@ def _result(run: Run) -> dict[str, Any]:
         time.perf_counter() - run.clock,
         run.options.root,
         "live" if run.live else "rehearsal",
+        run.selection,
     )
 
 

@@ -24,7 +24,7 @@ _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^\s&]+")
 PHASES: tuple[Phase, ...] = ("before", "after", "monitor")
 _CONFIGURABLE = ("plans", "sandbox", "report-dir", "baselines")
 _ONLY_LIVE = ("phase", "rehearsal", "baselines")
-_ONLY_REHEARSED = ("sandbox", "backup")
+_ONLY_REHEARSED = ("sandbox", "backup", "changed-since")
 _OPTIONS: dict[str, dict[str, Any]] = {
     "plan": {
         "action": "append", "metavar": "NAME", "help": "rehearse only this plan (may be given more than once)",
@@ -51,7 +51,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "baselines": {
         "metavar": "DIR", "help": "with --db-url: where baselines lie (default: baselines in reports)",
     },
-    "report-dir": {"metavar": "DIR", "help": "where result.json, report.html and pytest.html go (default: reports)"},
+    "changed-since": {
+        "metavar": "REV",
+        "help": "rehearse only the plans that differ from where HEAD branched off REV, as in --changed-since=origin/main; "
+        "a change to conftest.py, verifications/, pyproject.toml or the engine selects every plan",
+    },
+    "report-dir": {"metavar": "DIR", "help": "where result.json, report.html, summary.md and the others go (default: reports)"},
 }  # fmt: skip
 
 
@@ -72,6 +77,7 @@ class Options:
     phase: Phase
     rehearsal: Path | None
     baselines: Path
+    changed_since: str | None
     arguments: tuple[str, ...]
     active: bool
 
@@ -139,6 +145,7 @@ def read_options(config: pytest.Config) -> Options:
         phase="rehearsal" if db_url is None else config.getoption(_dest("phase")) or "after",
         rehearsal=None if rehearsal is None or own else (here / rehearsal).resolve(),
         baselines=_folder(config, "baselines", settings, "reports/baselines"),
+        changed_since=config.getoption(_dest("changed-since")),
         arguments=tuple(_shown(str(each), db_url) for each in config.invocation_params.args),
         active=_addresses_verifications(config),
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_cutover.criteria import KINDS
-from pytest_cutover.errors import CutoverError, NotApplicable, PlanError
+from pytest_cutover.errors import CutoverError, GateError, NotApplicable, PlanError
+from pytest_cutover.gate.selection import Selection, select
 from pytest_cutover.live.addresses import Address, choose
 from pytest_cutover.live.baseline import baseline_path
 from pytest_cutover.live.facts import live_facts
@@ -37,6 +39,7 @@ class Run:
     own_kinds: list[str]
     progress: Progress
     sandboxes: Sandboxes
+    selection: Selection | None = None
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     clock: float = field(default_factory=time.perf_counter)
     rehearsals: dict[str, Rehearsal] = field(default_factory=dict)
@@ -147,7 +150,10 @@ def start_run(options: Options, progress: Progress) -> Run:
             raise pytest.UsageError(f"--plan {name}: there is no such plan. Plans: {known}.{nearest(name, names)}")
     if options.plan_names:
         folders = [folder for folder in folders if folder.name in options.plan_names]
-    if options.backup is not None and len(folders) != 1:
+    selection = _changed_plans(options, folders)
+    if selection is not None:
+        folders = [folder for folder in folders if folder.name in selection.plans]
+    if options.backup is not None and len(folders) != 1 and (folders or selection is None):
         raise pytest.UsageError(
             f"--backup replaces the backup of one plan, and {len(folders)} are selected: add --plan NAME"
         )
@@ -161,7 +167,7 @@ def start_run(options: Options, progress: Progress) -> Run:
         live = live_addresses([folder / PLAN_FILE for folder in all_folders])
     except PlanError as error:
         raise pytest.UsageError(str(error)) from error
-    run = Run(options, plans, own, progress, Sandboxes(options.sandbox, live))
+    run = Run(options, plans, own, progress, Sandboxes(options.sandbox, live), selection)
     if options.db_url is not None:
         try:
             run.addresses = choose(options.db_url, plans)
@@ -169,6 +175,18 @@ def start_run(options: Options, progress: Progress) -> Run:
         except CutoverError as error:
             raise pytest.UsageError(str(error)) from error
     return run
+
+
+def _changed_plans(options: Options, folders: list[Path]) -> Selection | None:
+    """What --changed-since selects of the folders, None without it."""
+    if options.changed_since is None:
+        return None
+    try:
+        # All plans are compared, so that one that is gone can be told from one that was not asked for.
+        selection = select(options.root, options.plans, find_plan_folders(options.plans), options.changed_since)
+    except GateError as error:
+        raise pytest.UsageError(str(error)) from error
+    return selection.only([folder.name for folder in folders]) if options.plan_names else selection
 
 
 def forget_earlier_results(options: Options) -> None:
@@ -184,7 +202,7 @@ def forget_earlier_results(options: Options) -> None:
         if options.db_url is not None:
             keep_rehearsals(report_dir)
         report_dir.mkdir(parents=True, exist_ok=True)
-        for name in ("result.json", "report.html", "pytest.html"):
+        for name in ("result.json", "report.html", "pytest.html", "summary.md", "deployment.md"):
             (report_dir / name).unlink(missing_ok=True)
     except CutoverError as error:
         raise pytest.UsageError(str(error)) from error

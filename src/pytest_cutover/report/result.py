@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest_cutover
+from pytest_cutover.gate.selection import Selection
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.rehearsal import STAGES
-from pytest_cutover.verdict import Record, judge, overall
+from pytest_cutover.verdict import GO, WAIVED, Record, judge, overall
 
 FORMAT = 1
 
@@ -64,21 +65,16 @@ def plan_result(
 
 
 def build_result(
-    plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path, mode: str = "rehearsal"
+    plans: list[dict[str, Any]], command: str, started: datetime, seconds: float, root: Path, mode: str = "rehearsal",
+    selection: Selection | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The whole result."""
-    verdict = overall([plan["verdict"] for plan in plans])
-    stopping = next((plan for plan in plans if plan["verdict"] == verdict != "GO"), None)
-    if not plans:
-        reason = "there is no plan: nothing was rehearsed"
-    elif stopping is None:
-        reason = "every criterion of every plan holds"
-    else:
-        reason = f"{stopping['name']}: {stopping['reason']}"
+    """The whole result. `selection` is what --changed-since chose; where it leaves nothing to do there is no verdict."""
+    nothing = not plans and selection is not None and bool(selection.untouched or selection.deleted)
+    verdict = None if nothing else overall([plan["verdict"] for plan in plans])
     return {
         "format": FORMAT,
         "verdict": verdict,
-        "reason": reason,
+        "reason": _reason(verdict, plans, selection),
         "mode": mode,
         "command": command,
         "run_id": f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
@@ -87,8 +83,29 @@ def build_result(
         "git": _git(root),
         "tool": {"version": pytest_cutover.__version__},
         "python": platform.python_version(),
+        "changed_since": selection and {
+            "revision": selection.revision, "merge_base": selection.base, "selected": selection.plans,
+            "unchanged": list(selection.untouched), "deleted": list(selection.deleted),
+        },
+        "weakened": selection and [asdict(each) for each in selection.weakened],
         "plans": plans,
-    }
+    }  # fmt: skip
+
+
+def _reason(verdict: str | None, plans: Sequence[Mapping[str, Any]], selection: Selection | None) -> str:
+    if verdict is None and selection is not None:
+        return f"nothing to rehearse: nothing that a plan depends on changed since {selection.revision}"
+    if not plans:
+        return "there is no plan: nothing was rehearsed"
+    stopping = next((plan for plan in plans if plan["verdict"] == verdict != GO), None)
+    if stopping is not None:
+        return f"{stopping['name']}: {stopping['reason']}"
+    waived = [
+        f"{each['id']} of {plan['name']}" for plan in plans for each in plan["criteria"] if each["outcome"] == WAIVED
+    ]
+    return "every criterion of every plan holds" + (
+        f", but for {len(waived)} waived: {', '.join(waived)}" if waived else ""
+    )
 
 
 def write_result(result: Mapping[str, Any], path: Path) -> None:

@@ -14,6 +14,7 @@ FAILED_SHOWN = 5
 """So many failed criteria of a plan are told; the others are in the report."""
 KEYS_SHOWN = 5
 REASONS_SHOWN = 6
+WEAKENED_SHOWN = 12
 _INDENT = "  "
 _NARROWEST = 40
 
@@ -35,11 +36,22 @@ def summary_lines(result: fields.Json, width: int = 80, report: str | None = Non
     """
     run = view.read(result)
     width = max(width, _NARROWEST)
-    lines: list[Line] = []
+    lines = [*_weakened(run, width)]
     for plan in reversed(run.plans):  # the plan that needs a person ends up next to the verdict
         lines += _plan(plan, width)
         lines.append(Line(""))
     return [*lines, *_closing(run, width, report)]
+
+
+def _weakened(run: view.RunView, width: int) -> Iterator[Line]:
+    if not run.weakened:
+        return
+    yield Line(f"WEAKENED  {text.some(len(run.weakened), 'change')} to what is checked", "warn")
+    for sentence in run.weakened[:WEAKENED_SHOWN]:
+        yield from _prose(text.one_line(sentence), width, _INDENT)
+    if len(run.weakened) > WEAKENED_SHOWN:
+        yield Line(f"{_INDENT}and {len(run.weakened) - WEAKENED_SHOWN:,} more, in the report")
+    yield Line("")
 
 
 def _plan(plan: view.PlanView, width: int) -> Iterator[Line]:
@@ -146,8 +158,10 @@ def _waived(plan: view.PlanView, width: int) -> Iterator[Line]:
 def _closing(run: view.RunView, width: int, report: str | None) -> Iterator[Line]:
     if len(run.plans) != 1:
         yield from _prose(run.reason, width, "")
+    for sentence in run.scope:
+        yield from _prose(sentence, width, "")
     seconds = fields.number(run.data, "seconds")
-    verdict = run.verdict + (f" after {text.duration(seconds)}" if seconds is not None else "")
+    verdict = run.verdict_line + (f" after {text.duration(seconds)}" if seconds is not None else "")
     parts = [verdict, _tally(run.plans), text.one_line(report or "")]
     yield Line(" · ".join(part for part in parts if part), _STYLES[run.verdict])
 

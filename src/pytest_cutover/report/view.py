@@ -177,6 +177,37 @@ class RunView:
     plans: tuple[PlanView, ...]
     data: Json = field(repr=False)
 
+    @property
+    def verdict_line(self) -> str:
+        """The verdict, and the waivers that it rests on."""
+        waived = sum(plan.counts["waived"] for plan in self.plans)
+        return f"{self.verdict} with {text.some(waived, 'waiver')}" if waived else self.verdict
+
+    @cached_property
+    def weakened(self) -> list[str]:
+        """What is checked less than at the merge base, or otherwise, in a sentence each; the worst first."""
+        return [_weakening(each) for each in mappings(self.data, "weakened")]
+
+    @cached_property
+    def scope(self) -> list[str]:
+        """What --changed-since selected, in a sentence each; empty without it."""
+        chosen = mapping(self.data, "changed_since")
+        if not chosen:
+            return []
+        since = f"{string(chosen, 'revision')} ({string(chosen, 'merge_base')[:12]})"
+        names = {key: ", ".join(map(text.one_line, listing(chosen, key))) for key in ("unchanged", "deleted")}
+        said = [f"Rehearsed was only what changed since {since}."]
+        said += [f"Unchanged, not rehearsed: {names['unchanged']}."] if names["unchanged"] else []
+        return said + ([f"Removed: {names['deleted']}."] if names["deleted"] else [])
+
+
+def _weakening(data: Json) -> str:
+    plan, what, subject, before, after = (string(data, key) for key in ("plan", "what", "subject", "before", "after"))
+    sentence = ": ".join(part for part in (plan, what, subject) if part)
+    if before and after:
+        return f"{sentence}: {before} → {after}"
+    return f"{sentence}, was: {before}" if before else f"{sentence}, now: {after}" if after else sentence
+
 
 _CRITERION_OUTCOMES = ("passed", "failed", "waived", "not_checked", "not_applicable")
 _VERDICTS = (words.GO, words.NO_GO, words.INCOMPLETE)
