@@ -224,7 +224,7 @@ def test_without_a_verdict_the_page_says_there_is_none() -> None:
     shown = page(samples.nothing())
 
     assert shown.all("title")[0].text.strip() == "NO VERDICT"
-    assert "No plan is touched by the changes since origin/main." in shown.text
+    assert "nothing that a plan depends on changed since origin/main" in shown.text
 
 
 def test_a_restore_that_failed_tells_the_cause() -> None:
