@@ -12,6 +12,7 @@ import pytest
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.target import Target
 from tests.project import Project, make_project
+from tests.tracing import MAJORS
 
 # No run in these tests is to find a Docker engine unless it says so: see tests/sandbox/conftest.py.
 # Workers of pytest-xdist inherit what the process that started them has already set.
@@ -29,6 +30,16 @@ def server() -> Iterator[Server]:
     sandboxes = Sandboxes()
     try:
         yield sandboxes.server()
+    finally:
+        sandboxes.close()
+
+
+@pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"PostgreSQL {major}")
+def traced_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of each major version that traces are tested on."""
+    sandboxes = Sandboxes()
+    try:
+        yield sandboxes.server(request.param, request.param)
     finally:
         sandboxes.close()
 

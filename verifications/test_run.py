@@ -45,3 +45,10 @@ def test_backup_age(criterion, backup):
     """The backup is recent enough."""
     finding = criterion.check(backup)
     assert finding, finding
+
+
+@pytest.mark.criterion("locks")
+def test_locks(criterion, before, trace):
+    """The migration keeps no table from its readers or writers for longer than allowed."""
+    finding = criterion.check(before, trace)
+    assert finding, finding

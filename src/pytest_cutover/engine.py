@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.sandbox.given import GivenServer
 from pytest_cutover.target import Target
+from pytest_cutover.trace import Recording, record
 
 Progress = Callable[[str], None]
 
@@ -86,6 +88,14 @@ class Engine(ABC):
             SandboxError: a step failed because the server did: that says nothing of the migration.
         """
 
+    @abstractmethod
+    def tracing(self, server: Any, target: Any) -> AbstractContextManager[Recording]:
+        """Traces what is done in the database meanwhile; the recording says why where that cannot be had.
+
+        Raises:
+            SandboxError: the server failed.
+        """
+
 
 class PostgreSQL(Engine):
     """PostgreSQL, on a disposable server."""
@@ -143,6 +153,9 @@ class PostgreSQL(Engine):
             changes = tuple(each for each in changes if each.kind != "added")
         server.is_spoiled |= bool(changes)
         return replace(run, role_changes=changes)
+
+    def tracing(self, server: Server, target: Target) -> AbstractContextManager[Recording]:
+        return record(server, target)
 
 
 def _roles(server: Server) -> Roles:

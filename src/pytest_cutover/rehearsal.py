@@ -27,6 +27,7 @@ from pytest_cutover.migrate.result import StepRun
 from pytest_cutover.plan.load import backup_path
 from pytest_cutover.plan.model import Plan, Rollback, Step
 from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.trace import Recording, Trace
 
 STAGES = ("restore", "baseline", "migrate", "verify", "rerun", "rollback")
 
@@ -117,6 +118,7 @@ class Rehearsal:
         self.backup: BackupState | None = None
         self.server: Server | None = None
         self.migration: StepsRun | None = None
+        self.recording = Recording()
         self.rerun_of: StepsRun | None = None
         self.rollbacks: dict[str, RollbackRun] = {}
         self.changed = 0
@@ -194,7 +196,9 @@ class Rehearsal:
                 assert self._template is not None
                 after = self._clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
-                self.migration = after.run = self._run(self.plan.file.migrate.steps, self._targets["after"])
+                with self.engine.tracing(self.server, self._targets["after"]) as self.recording:
+                    run = self._run(self.plan.file.migrate.steps, self._targets["after"])
+                self.migration = after.run = run
                 self.databases["after"] = after
                 failed = self.migration.failed_step
                 stage.error = step_failure(failed) if failed is not None else ""
@@ -206,6 +210,11 @@ class Rehearsal:
         if failed is not None:
             raise NotChecked(f"the migration stopped: {step_failure(failed)}")
         return self.databases["after"]
+
+    def trace(self) -> Trace:
+        """Which locks the migration held, and what work it did under them."""
+        self.after()
+        return self.recording.had()
 
     def ledger(self) -> Ledger:
         """What the migration did to the rows of every table."""

@@ -131,6 +131,7 @@ def _ask(criterion: Any, rehearsal: Rehearsal) -> Finding:
         "before": rehearsal.before,
         "after": rehearsal.after,
         "migration": rehearsal.migrated,
+        "trace": rehearsal.trace,
         "ledger": rehearsal.ledger,
         "rerun": rehearsal.rerun,
         "rolled_back": lambda: rehearsal.rolled_back("back"),

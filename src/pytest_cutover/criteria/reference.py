@@ -17,6 +17,7 @@ GROUPS = {
     "time": "Points in time",
     "behaviour": "What the database accepts",
     "queries": "Queries",
+    "locks": "Locks",
     "history": "The history of migrations",
     "live": "A live database and its service",
 }

@@ -32,6 +32,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     rollback,
     rollback_name,
     rolled_back,
+    trace,
 )
 from pytest_cutover.plugin.options import VERIFICATIONS, add_options, read_options
 from pytest_cutover.plugin.outcomes import PAYLOAD, record_of, shape_report, to_record

@@ -19,6 +19,7 @@ from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin.claims import CLAIM, BoundCriterion
 from pytest_cutover.plugin.session import RUN
 from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun
+from pytest_cutover.trace import Trace
 
 T = TypeVar("T")
 
@@ -73,6 +74,12 @@ def before(request: pytest.FixtureRequest, plan: Plan) -> Database:
 def migration(rehearsal: Rehearsal) -> StepsRun:
     """What running the steps gave, whether they went through or not."""
     return _or_not_checked(rehearsal.migrated)
+
+
+@pytest.fixture
+def trace(rehearsal: Rehearsal) -> Trace:
+    """Which locks the migration held, and what work it did under them."""
+    return _or_not_checked(rehearsal.trace)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +195,18 @@ class ContainerServer(Server):
             programs = client_programs(facts.major).folder
             ending.pop_all()
             return cls(facts, maintenance, programs, container, keeping)
+
+    def log_position(self) -> float:
+        """The second in which the engine will write its next line, by the server's own clock."""
+        with self.maintenance.connect() as connection:
+            row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        assert row is not None
+        return float(row[0]) - 1
+
+    def log_lines(self, position: float) -> Iterable[bytes]:
+        """What the container printed since that second."""
+        printed: bytes = self._container.get_wrapped_container().logs(since=int(position))
+        return printed.split(b"\n")
 
     def failure(self, what: str, error: BaseException) -> SandboxError:
         """The error with what the container's log says of its end."""

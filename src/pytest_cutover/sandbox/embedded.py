@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -37,6 +38,7 @@ from pytest_cutover.target import Target
 _SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60.0
 _PORT_TRIES = 5
+_LOG = "server.log"
 
 _LISTENING = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "logging_collector": "off"}
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
@@ -86,10 +88,20 @@ class EmbeddedServer(Server):
             os.close(lock)
         return cls(ServerFacts("embedded", binaries.version, why), target, programs, directory, keeping)
 
+    def log_position(self) -> float:
+        """The log's length in bytes."""
+        return (self.directory / _LOG).stat().st_size
+
+    def log_lines(self, position: float) -> Iterator[bytes]:
+        """The lines of the log from the position on."""
+        with open(self.directory / _LOG, "rb") as log:
+            log.seek(int(position))
+            yield from log
+
     def failure(self, what: str, error: BaseException) -> SandboxError:
         """The error with the cause that the server's log names."""
         return SandboxError(
-            f"The disposable PostgreSQL {what}: {str(error).strip()}{explain_log(self.directory / 'server.log')}"
+            f"The disposable PostgreSQL {what}: {str(error).strip()}{explain_log(self.directory / _LOG)}"
         )
 
     def close(self) -> None:
@@ -101,7 +113,7 @@ class _Keeper:
     """The keeper process of one server, seen from our side."""
 
     def __init__(self, programs: Path, directory: Path, account: Account, port: int, lock: int) -> None:
-        self._log = directory / "server.log"
+        self._log = directory / _LOG
         settings = DISPOSABLE_SETTINGS | _LISTENING | {"port": str(port)}
         argv = [str(programs / "postgres"), "-D", str(directory / "data")]
         for name, value in settings.items():

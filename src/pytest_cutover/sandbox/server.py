@@ -34,6 +34,8 @@ DISPOSABLE_SETTINGS = {
     "log_timezone": "UTC",
     "lc_messages": "C",
     "password_encryption": "scram-sha-256",
+    # What `trace` reads: when, which session, which of its transactions, whose.
+    "log_line_prefix": "%m [%p] %v %u ",
 }
 
 _FILE_COPY_SINCE = 150000
@@ -166,6 +168,18 @@ class Server:
     def noting_roles(self) -> Iterator[None]:
         """Where the server is not ours alone, roles that are made inside are dropped with the run's databases."""
         yield
+
+    def log_position(self) -> float | None:
+        """Where the server's log ends now, None where the log is not ours to read.
+
+        Raises:
+            psycopg.Error: the server does not answer.
+        """
+        return None
+
+    def log_lines(self, position: float) -> Iterable[bytes]:
+        """The lines of the server's log from the position on, or from a little before."""
+        return ()
 
     def failure(self, what: str, error: BaseException) -> SandboxError:
         """The error to raise when the server let us down; a subclass adds what it knows of the cause."""

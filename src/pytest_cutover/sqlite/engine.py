@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pytest_cutover.backup.inspect import BackupFacts
@@ -12,10 +13,12 @@ from pytest_cutover.engine import Engine, Progress, Restored
 from pytest_cutover.errors import SandboxError
 from pytest_cutover.migrate import StepsRun, run_steps
 from pytest_cutover.plan.model import Sandbox, Step
+from pytest_cutover.plan.sqlite import NOT_FOR_SQLITE
 from pytest_cutover.sandbox import Sandboxes
 from pytest_cutover.sandbox.sqlite import SqliteFolder
 from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.sqlite.database import SqliteDatabase
+from pytest_cutover.trace import Recording
 
 _DISK_FULL = "53100"
 
@@ -55,3 +58,7 @@ class SQLite(Engine):
         if failed is not None and failed.error is not None and failed.error.sqlstate == _DISK_FULL:
             raise server.failure(f"could not run {failed.name}", SandboxError(str(failed.error)))
         return run
+
+    def tracing(self, server: SqliteFolder, target: SqliteTarget) -> AbstractContextManager[Recording]:
+        """Nothing to trace: a writer locks all of a SQLite database, and no table of its own."""
+        return nullcontext(Recording(missing=NOT_FOR_SQLITE["locks"]))

@@ -1,0 +1,76 @@
+"""The locks of statements that no event trigger fires for, from their own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import postgast
+
+from pytest_cutover.trace.model import Relation
+from pytest_cutover.trace.triggers import STRONG
+
+_WORDS = re.compile(r"\b(TRUNCATE|LOCK|VACUUM|ANALYZE|ANALYSE|CLUSTER|REINDEX)\b", re.IGNORECASE)
+_UPDATE_EXCLUSIVE, _SHARE, _ACCESS_EXCLUSIVE = STRONG[0], STRONG[1], STRONG[4]
+_WEAK_MODES = 3
+"""ACCESS SHARE, ROW SHARE and ROW EXCLUSIVE come first in PostgreSQL's numbering, from 1."""
+
+
+def explicit_locks(
+    text: str, cascaded: Iterable[str], relations: Mapping[int, Relation]
+) -> Iterator[tuple[int, str]]:  # fmt: skip
+    """The tables and modes, as pg_locks has them, of TRUNCATE, LOCK, VACUUM, ANALYZE, CLUSTER and REINDEX in the text.
+
+    `cascaded` are the names of tables that a TRUNCATE took along. A name without a schema means every table of that
+    name, since the search path is not known. VACUUM and ANALYZE of a whole database are left out: they lock one table at
+    a time.
+    """
+    if _WORDS.search(text) is None:
+        return
+    try:
+        parsed = postgast.parse(text)
+    except postgast.PgQueryError:
+        return
+    for raw in parsed.stmts:
+        kind = raw.stmt.WhichOneof("node")
+        statement = getattr(raw.stmt, kind)
+        for name, schema, mode in _taken(kind, statement):
+            yield from ((oid, mode) for oid in _tables(relations, name, schema))
+        if kind == "truncate_stmt":
+            for name in cascaded:
+                yield from ((oid, _ACCESS_EXCLUSIVE) for oid in _tables(relations, name, ""))
+
+
+def _taken(kind: str, statement: Any) -> Iterator[tuple[str, str, str]]:
+    """Name, schema and mode of each relation that the statement names."""
+    if kind == "truncate_stmt":
+        for each in statement.relations:
+            yield each.range_var.relname, each.range_var.schemaname, _ACCESS_EXCLUSIVE
+    elif kind == "lock_stmt":
+        for each in statement.relations:
+            if statement.mode > _WEAK_MODES:
+                yield each.range_var.relname, each.range_var.schemaname, STRONG[statement.mode - _WEAK_MODES - 1]
+    elif kind == "vacuum_stmt":
+        full = statement.is_vacuumcmd and any(option.def_elem.defname == "full" for option in statement.options)
+        for each in statement.rels:
+            relation = each.vacuum_relation.relation
+            yield relation.relname, relation.schemaname, _ACCESS_EXCLUSIVE if full else _UPDATE_EXCLUSIVE
+    elif kind == "cluster_stmt":
+        if statement.HasField("relation"):
+            yield statement.relation.relname, statement.relation.schemaname, _ACCESS_EXCLUSIVE
+    elif kind == "reindex_stmt" and statement.HasField("relation"):
+        concurrently = any(option.def_elem.defname == "concurrently" for option in statement.params)
+        mode = _UPDATE_EXCLUSIVE if concurrently else _SHARE
+        yield statement.relation.relname, statement.relation.schemaname, mode
+
+
+def _tables(relations: Mapping[int, Relation], name: str, schema: str) -> set[int]:
+    """The oids of the tables of that name, or of the tables whose index has it."""
+    suffix = f"{schema}.{name}" if schema not in ("", "public") else name
+    found = [each for each in relations.values() if each.name == suffix or (not schema and _last(each) == name)]
+    return {each.table or each.oid for each in found}
+
+
+def _last(relation: Relation) -> str:
+    return relation.name.rsplit(".", 1)[-1]

@@ -1,0 +1,140 @@
+"""What a trace tells: transactions, what they ran, and which locks they held for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pytest_cutover.trace.triggers import STRONG
+
+MODES = ("SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
+"""The lock modes that are traced as PostgreSQL's documentation spells them, weakest first."""
+
+_SPELLED = dict(zip(STRONG, MODES, strict=True))
+
+
+def spelled(mode: str) -> str:
+    """The mode of pg_locks as the documentation spells it."""
+    return _SPELLED[mode]
+
+
+def at_least(mode: str, wanted: str) -> bool:
+    """True where the mode is the wanted one or a stronger one."""
+    return MODES.index(mode) >= MODES.index(wanted)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, a materialized view or an index that was there before; `rows` as ANALYZE estimated, -1 where unknown.
+
+    `bytes` are on disk, without indexes. An index has its `table`'s oid.
+    """
+
+    oid: int
+    name: str
+    kind: str
+    bytes: int
+    rows: int
+    filenode: int
+    table: int | None = None
+
+
+@dataclass
+class Command:
+    """One DDL command as its event triggers saw it, also inside of a function. Times are seconds since 1970.
+
+    `locks` are those that its transaction held when it ended, by table. `names` are the objects that it made or altered,
+    `cascaded` those that it dropped without being told their names. `messages` are what the server said of the work done.
+    """
+
+    tag: str
+    began: float
+    ended: float = 0.0
+    lock_timeout: str = "0"
+    statement_timeout: str = "0"
+    concurrently: bool = False
+    names: tuple[str, ...] = ()
+    oids: tuple[int, ...] = ()
+    cascaded: list[str] = field(default_factory=list)
+    rewritten: list[int] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    locks: dict[int, list[str]] = field(default_factory=dict)
+    took: dict[int, list[str]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.tag} {', '.join(self.names[:3])}".strip()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that a session sent; `seconds` is what running it took, `user` who had logged in."""
+
+    text: str
+    ended: float
+    seconds: float
+    user: str
+
+    @property
+    def began(self) -> float:
+        """When it began."""
+        return self.ended - self.seconds
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lock on a table that was there before, from when it was taken until it was given back, in seconds since 1970.
+
+    `by` is what took it.
+    """
+
+    table: str
+    mode: str
+    since: float
+    until: float
+    by: str
+
+    @property
+    def seconds(self) -> float:
+        """How long it was held."""
+        return max(self.until - self.since, 0.0)
+
+
+@dataclass
+class Transaction:
+    """One transaction, or a command that makes its own as CREATE INDEX CONCURRENTLY does."""
+
+    pid: int
+    virtual: str
+    began: float
+    ended: float = 0.0
+    commands: list[Command] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one run of a migration did to the tables that were there before."""
+
+    transactions: tuple[Transaction, ...]
+    before: Mapping[int, Relation]
+    after: Mapping[int, Relation]
+
+    @property
+    def held(self) -> list[Held]:
+        """Every lock of all transactions, the longest first."""
+        return sorted((each for one in self.transactions for each in one.held), key=lambda held: -held.seconds)
+
+    @property
+    def commands(self) -> Iterator[Command]:
+        """The commands of all transactions, in order."""
+        return (command for transaction in self.transactions for command in transaction.commands)
+
+    def table(self, oid: int) -> Relation | None:
+        """The table that was there before, also by the oid of one of its indexes."""
+        found = self.before.get(oid)
+        return self.before.get(found.table) if found is not None and found.table is not None else found
+
+    def named(self, name: str) -> Relation | None:
+        """The table of that name which was there before."""
+        return next((each for each in self.before.values() if each.name == name and each.table is None), None)

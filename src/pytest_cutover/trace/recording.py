@@ -1,0 +1,133 @@
+"""Traces what happens in one database between two moments."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from pytest_cutover.errors import NotChecked
+from pytest_cutover.names import format_name
+from pytest_cutover.sandbox import Server
+from pytest_cutover.target import Target
+from pytest_cutover.trace import triggers
+from pytest_cutover.trace.log import Line, read_log
+from pytest_cutover.trace.model import Relation, Trace
+from pytest_cutover.trace.sampler import Sampler
+from pytest_cutover.trace.sessions import Sessions
+
+_RELATIONS = """
+SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, pg_catalog.pg_table_size(c.oid), c.reltuples::bigint,
+       c.relfilenode::bigint, i.indrelid::bigint
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ORDER BY c.oid
+"""
+_QUIET = {"log_min_duration_statement": "-1", "log_min_messages": "warning"}
+_LOG_TIMEOUT_S = 10.0
+_GIVEN = (
+    "the trace of a migration is read from its server's log, and the log of a server that was given is not ours to read: "
+    "leave --sandbox out, or use --sandbox=docker"
+)
+
+
+@dataclass
+class Recording:
+    """The trace once the run is over, or why there is none."""
+
+    trace: Trace | None = None
+    missing: str = "the migration was not traced"
+
+    def had(self) -> Trace:
+        """The trace. Raises NotChecked where there is none."""
+        if self.trace is None:
+            raise NotChecked(self.missing)
+        return self.trace
+
+
+@contextmanager
+def record(server: Server, target: Target) -> Iterator[Recording]:
+    """Within it, whatever is done in the target's database is traced; behind it, the database is as if it were not.
+
+    Raises:
+        SandboxError: the server does not take back what the trace needed.
+    """
+    recording = Recording()
+    try:
+        position = server.log_position()
+        if position is None:
+            recording.missing = _GIVEN
+    except psycopg.Error as error:
+        raise server.failure("did not answer", error) from error
+    if position is None:
+        yield recording
+        return
+    try:
+        with target.connect() as connection:
+            before = _relations(connection)
+            triggers.install(connection)
+        sampler = Sampler(server.maintenance, target.database)
+    except psycopg.Error as error:
+        raise server.failure("could not be readied for the trace", error) from error
+    opening, closing = secrets.token_hex(8), secrets.token_hex(8)
+    failed = True
+    try:
+        _say(target, opening)
+        yield recording
+        failed = False
+    finally:
+        sampler.stop()
+        try:
+            _say(target, closing)
+            with target.connect(settings=_QUIET) as connection:
+                triggers.remove(connection)
+                after = _relations(connection)
+        except psycopg.Error as error:
+            # What ended the run says more than that the server is gone.
+            if not failed:
+                raise server.failure("could not end the trace", error) from error
+    if sampler.error is not None:
+        recording.missing = f"the session that watched the locks was ended: {sampler.error}"
+        return
+    lines = _between(server, position, opening, closing)
+    if lines is None:
+        recording.missing = "the server's log does not hold the migration"
+        return
+    transactions = Sessions(before).follow(lines)
+    sampler.add_to(transactions, before)
+    recording.trace = Trace(tuple(transactions), before, after)
+
+
+def _relations(connection: psycopg.Connection) -> dict[int, Relation]:
+    return {
+        oid: Relation(oid, format_name(schema, name), kind, size or 0, rows, filenode, table)
+        for oid, schema, name, kind, size, rows, filenode, table in connection.execute(_RELATIONS.encode())
+    }
+
+
+def _say(target: Target, word: str) -> None:
+    """Leaves the word in the log, as any session of the migration leaves its statements there."""
+    with target.connect() as connection:
+        connection.execute(f"SELECT '{triggers.MARK} {word}'".encode())
+
+
+def _between(server: Server, position: float, opening: str, closing: str) -> list[Line] | None:
+    """The lines between the two words, None where one of them does not arrive in time."""
+    deadline = time.monotonic() + _LOG_TIMEOUT_S
+    while time.monotonic() < deadline:
+        lines = list(read_log(server.log_lines(position)))
+        places = {}
+        for number, line in enumerate(lines):
+            for word in (opening, closing):
+                if line.seconds is not None and word in line.text:
+                    places[word] = number
+        if closing in places:
+            # A log that begins later than the run is not all of it.
+            return lines[places[opening] + 1 : places[closing]] if opening in places else None
+        time.sleep(0.05)
+    return None

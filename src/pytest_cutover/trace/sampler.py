@@ -1,0 +1,76 @@
+"""Looks at the table locks of one database from outside of it, again and again, for as long as its migration runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import psycopg
+
+from pytest_cutover.target import Target
+from pytest_cutover.trace.model import Held, Relation, Transaction, spelled
+from pytest_cutover.trace.triggers import STRONG
+
+INTERVAL_S = 0.02
+"""Between two looks. A lock that is held for longer is always seen, to twice this."""
+
+# The workers of a parallel command hold what their leader holds.
+_LOCKS = """
+SELECT extract(epoch FROM clock_timestamp())::float8, l.pid, l.virtualtransaction, l.relation::bigint, l.mode
+FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid AND a.leader_pid IS NULL
+WHERE l.locktype = 'relation' AND l.granted AND l.mode = ANY (%s)
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = %s)
+"""
+
+
+class Sampler:
+    """A session in another database: in the migration's own, CREATE INDEX CONCURRENTLY would wait for it."""
+
+    def __init__(self, maintenance: Target, database: str) -> None:
+        self.error: psycopg.Error | None = None
+        self._connection = maintenance.connect(name="pytest-cutover trace")
+        self._database = database
+        self._seen: dict[tuple[int, str, int, str], list[float]] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="pytest-cutover trace", daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        try:
+            while True:
+                stopping = self._stop.wait(INTERVAL_S)
+                for at, *key in self._connection.execute(_LOCKS, (list(STRONG), self._database)):
+                    self._seen.setdefault(tuple(key), [at, at])[1] = at
+                if stopping:
+                    return
+        except psycopg.Error as error:
+            self.error = error
+
+    def stop(self) -> None:
+        """Ends it; the last look is taken now."""
+        self._stop.set()
+        self._thread.join()
+        self._connection.close()
+
+    def add_to(self, transactions: list[Transaction], relations: Mapping[int, Relation]) -> None:
+        """Gives the transactions the locks that nothing else told of; what is not of theirs becomes one of its own.
+
+        What was seen began one interval before, and lasted one longer, at most.
+        """
+        known = {(each.pid, each.virtual): each for each in transactions}
+        for (pid, virtual, oid, mode), (first, last) in sorted(self._seen.items()):
+            relation = relations.get(oid)
+            if relation is None or relation.table is not None:
+                continue
+            since, until = first - INTERVAL_S, last + INTERVAL_S
+            if any(
+                held.table == relation.name and held.mode == spelled(mode) and held.since <= until and since <= held.until
+                for each in transactions if each.pid == pid for held in each.held
+            ):  # fmt: skip
+                continue
+            transaction = known.get((pid, virtual))
+            if transaction is None:
+                transaction = known[pid, virtual] = Transaction(pid, virtual, since, until)
+                transactions.append(transaction)
+            until = max(until, transaction.ended)
+            transaction.held.append(Held(relation.name, spelled(mode), since, until, "seen from outside"))

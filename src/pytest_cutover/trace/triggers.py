@@ -1,0 +1,90 @@
+"""What a database is given for the time of its trace, and loses again: event triggers, and settings of the log.
+
+The triggers write to the server's log and to no table, so that nothing of them is in the database, and what a
+rolled-back transaction did is kept. They are made members of the extension plpgsql, which every database has and pg_dump leaves
+out: a dump that the migration itself takes does not hold them.
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+MARK = "cutover-trace"
+STRONG = (
+    "ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
+)  # fmt: skip
+"""As pg_locks spells them, weakest first: the table locks that some DDL, VACUUM, TRUNCATE and LOCK TABLE take."""
+
+_SETTINGS = {
+    "log_min_duration_statement": "0",
+    "log_min_messages": "debug1",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    # Values of parameters are rows of the backup.
+    "log_parameter_max_length": "0",
+}
+_MODES = ", ".join(f"'{mode}'" for mode in STRONG)
+_FUNCTION = f"""
+CREATE FUNCTION pg_catalog.cutover_trace() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $trace$
+DECLARE
+    detail json;
+BEGIN
+    IF tg_event = 'ddl_command_end' THEN
+        SELECT json_agg(json_build_object('name', object_identity, 'type', object_type, 'oid', objid::bigint,
+            'table', (SELECT indrelid::bigint FROM pg_index WHERE indexrelid = objid AND classid = 'pg_class'::regclass)))
+        INTO detail FROM pg_event_trigger_ddl_commands() WHERE schema_name IS DISTINCT FROM 'pg_temp';
+    ELSIF tg_event = 'sql_drop' THEN
+        SELECT json_agg(json_build_object('name', object_identity, 'type', object_type))
+        INTO detail FROM pg_event_trigger_dropped_objects()
+        WHERE NOT original AND normal AND NOT is_temporary;
+    ELSIF tg_event = 'table_rewrite' THEN
+        detail := to_json(pg_event_trigger_table_rewrite_oid()::bigint);
+    END IF;
+    RAISE LOG '{MARK} %', json_build_object(
+        'event', tg_event, 'tag', tg_tag, 'at', extract(epoch FROM clock_timestamp()), 'detail', detail,
+        'lock_timeout', current_setting('lock_timeout'), 'statement_timeout', current_setting('statement_timeout'),
+        'concurrently', tg_event = 'ddl_command_start' AND tg_tag = 'CREATE INDEX' AND current_query() ~* 'concurrently',
+        'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
+                  WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
+                    AND mode IN ({_MODES})));
+END
+$trace$
+"""
+_TRIGGERS = {
+    f"cutover_trace_{event}": event for event in ("ddl_command_start", "ddl_command_end", "sql_drop", "table_rewrite")
+}
+
+
+def install(connection: psycopg.Connection) -> None:
+    """Readies the database that the connection is to; sessions that begin from now on are traced."""
+    with connection.transaction():
+        connection.execute(_FUNCTION.encode())
+        connection.execute("ALTER EXTENSION plpgsql ADD FUNCTION pg_catalog.cutover_trace()")
+        for name, event in _TRIGGERS.items():
+            connection.execute(
+                f"CREATE EVENT TRIGGER {name} ON {event} EXECUTE FUNCTION pg_catalog.cutover_trace()".encode()
+            )
+            # Also in a session that has switched triggers off (session_replication_role).
+            connection.execute(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS".encode())
+            connection.execute(f"ALTER EXTENSION plpgsql ADD EVENT TRIGGER {name}".encode())
+        for name, value in _SETTINGS.items():
+            connection.execute(_for_database(f"ALTER DATABASE %I SET {name} = {value}"))
+
+
+def remove(connection: psycopg.Connection) -> None:
+    """Takes all of it away again, also where only a part is there."""
+    with connection.transaction():
+        for name in _TRIGGERS:
+            if connection.execute("SELECT FROM pg_event_trigger WHERE evtname = %s", (name,)).fetchone() is not None:
+                connection.execute(f"ALTER EXTENSION plpgsql DROP EVENT TRIGGER {name}".encode())
+                connection.execute(f"DROP EVENT TRIGGER {name}".encode())
+        if connection.execute("SELECT FROM pg_proc WHERE proname = 'cutover_trace'").fetchone() is not None:
+            connection.execute("ALTER EXTENSION plpgsql DROP FUNCTION pg_catalog.cutover_trace()")
+            connection.execute("DROP FUNCTION pg_catalog.cutover_trace()")
+        for name in _SETTINGS:
+            connection.execute(_for_database(f"ALTER DATABASE %I RESET {name}"))
+
+
+def _for_database(statement: str) -> bytes:
+    """The statement with the name of the session's own database."""
+    return f"DO $do$ BEGIN EXECUTE format('{statement}', current_database()); END $do$".encode()
