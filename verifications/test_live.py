@@ -12,6 +12,13 @@ def test_schema_as_rehearsed(criterion, rehearsed, after):
     assert finding, finding
 
 
+@pytest.mark.criterion("preflight")
+def test_preflight(criterion, after, live_run):
+    """Nothing on the server stands in the migration's way."""
+    finding = criterion.check(after, live_run)
+    assert finding, finding
+
+
 @pytest.mark.criterion("connections")
 def test_connections(criterion, before, after):
     """There are connections left."""

@@ -38,10 +38,23 @@ def test_the_phase_before_saves_a_baseline_without_row_values(live: Live) -> Non
     assert live.run("--db-url=production", "--phase=before") == 0, live.project.output
 
     text = (live.project.root / "reports/baselines/first.production.json").read_text(encoding="utf-8")
-    assert live.outcomes == {"schema_as_rehearsed": "passed"}
+    assert live.outcomes == {"schema_as_rehearsed": "passed", "preflight:backup": "not_applicable"} | dict.fromkeys(
+        (f"preflight:{each}" for each in ("transactions", "replication", "indexes", "connections")), "passed"
+    )
     assert json.loads(text)["rows"] == {"labels": 0, "parcels": 2}
     assert "secret" not in text and "letter" not in text
     assert "Saved the baseline first.production.json" in live.project.output
+
+
+def test_a_forgotten_transaction_stops_the_migration_before_it_begins(live: Live) -> None:
+    """A migration that waits for a lock makes everybody wait behind it."""
+    with live.target.connect(autocommit=False, name="till") as other:
+        other.execute("UPDATE parcels SET size = 'typed-in' WHERE id = 1")
+        assert live.run("--db-url=production", "--phase=before") == 1, live.project.output
+        other.rollback()
+
+    assert live.found("preflight:transactions")["actual"] == "1 transaction holds a lock on parcels"
+    assert "typed-in" not in live.project.output + json.dumps(live.project.result)
 
 
 def test_without_a_baseline_what_needs_one_is_not_checked(live: Live) -> None:

@@ -8,6 +8,7 @@ from pytest_cutover.criteria.base import Kind
 from pytest_cutover.criteria.duration import WithinBudget
 from pytest_cutover.criteria.idempotent import Idempotent
 from pytest_cutover.criteria.only_declared_changes import OnlyDeclaredChanges
+from pytest_cutover.criteria.preflight import Preflight
 from pytest_cutover.criteria.restores_baseline import RestoresBaseline
 from pytest_cutover.criteria.schema_as_rehearsed import SchemaAsRehearsed
 from pytest_cutover.plan.model import Phase, Plan
@@ -18,6 +19,8 @@ NO_ROLLBACK = "the plan declares no [[rollback]]: no way back was rehearsed"
 def implicit_live_criteria(plan: Plan, phase: Phase, has_baseline: bool) -> tuple[Kind, ...]:
     """The implicit criteria of a live run; what a baseline is needed for is there where one was saved."""
     found: list[Kind] = [SchemaAsRehearsed(id="schema_as_rehearsed", kind="schema_as_rehearsed", phases=[phase])]
+    if phase == "before":
+        found += Preflight.of_plan(plan)
     if phase == "after" and has_baseline:
         found.append(
             OnlyDeclaredChanges(id="only_declared_changes", kind="only_declared_changes", changes=plan.file.changes)

@@ -29,6 +29,7 @@ class Rehearsed:
     before: Catalog
     after: Catalog
     schemas: tuple[str, ...] | None = None
+    backup_taken: str | None = None
 
     def comparable_to(self, live: Catalog, *, migrated: bool) -> tuple[Catalog, str]:
         """The rehearsed schema as it would be with the live owners' names, and a remark where a name was put in.
@@ -104,7 +105,7 @@ def read_rehearsals(path: Path) -> dict[str, Any]:
                 "started": result["started"], "verdict": plan["verdict"], "migration": plan["hashes"]["migration"],
                 "server_version": plan["target"].get("server_version", ""),
                 "superuser": plan["target"].get("superuser", ""), "schemas": plan["target"].get("schemas"),
-                "schema": plan.get("schema"),
+                "schema": plan.get("schema"), "backup_taken": plan.get("backup", {}).get("taken"),
             }
             for plan in result["plans"]
         }  # fmt: skip
@@ -136,5 +137,5 @@ def rehearsed(known: Mapping[str, Any], plan: Plan, path: Path) -> Rehearsed:
     return Rehearsed(
         found["started"], found["verdict"], found["server_version"], found["superuser"],
         Catalog.from_json(schema["before"]), Catalog.from_json(schema["after"]),
-        None if found["schemas"] is None else tuple(found["schemas"]),
+        None if found["schemas"] is None else tuple(found["schemas"]), found.get("backup_taken"),
     )  # fmt: skip

@@ -181,6 +181,20 @@ class Live(Section):
     """Limits for live runs."""
 
     budget: Duration | None = Field(None, description="how long the whole run may take")
+    transaction: Duration = Field(
+        60.0, description="before: a transaction that is open for longer fails `preflight:transactions`"
+    )
+    lock: Duration = Field(
+        1.0,
+        description="before: how long a transaction may hold a lock on a table of the migration, or be prepared; "
+        "monitor: how long a session may wait for a lock",
+    )
+    connections_left: int = Field(5, ge=0, strict=True, description="before: so many connections must be free")
+    standbys: int = Field(0, ge=0, strict=True, description="before: so many standbys must be connected")
+    replication_lag: Duration = Field(10.0, description="before: how late a standby may be")
+    replication_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, strict=True, description="before: how many bytes of WAL a standby may be behind"
+    )
 
 
 class Report(Section):

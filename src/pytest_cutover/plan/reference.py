@@ -94,7 +94,11 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
         return ", ".join(f"`{each}`" for each in value)
-    return "`10min`" if value == 600.0 else f"`{value}`"
+    return f"`{_duration(value)}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g}min" if seconds % 60 == 0 else f"{seconds:g}s"
 
 
 def _type(annotation: Any, field: FieldInfo | None = None) -> str:

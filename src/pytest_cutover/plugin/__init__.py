@@ -24,6 +24,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     before,
     criterion,
     ledger,
+    live_run,
     migration,
     plan,
     rehearsal,

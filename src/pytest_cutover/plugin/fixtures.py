@@ -96,6 +96,13 @@ def after(request: pytest.FixtureRequest, plan: Plan) -> Iterator[Database]:
 
 
 @pytest.fixture
+def live_run(request: pytest.FixtureRequest, plan: Plan) -> LiveRun:
+    """The plan's run against a live database: what was rehearsed, what is known of it from earlier."""
+    found: LiveRun = request.config.stash[RUN].live_run(plan)
+    return found
+
+
+@pytest.fixture
 def rehearsed(request: pytest.FixtureRequest, plan: Plan, after: Database) -> Rehearsed:
     """What a live run is compared with: the schema that was rehearsed."""
     return _or_not_checked(request.config.stash[RUN].live_run(plan).rehearsed)
