@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotApplicable
 from pytest_cutover.finding import Finding
-from pytest_cutover.live.looking import Fault, judge
+from pytest_cutover.live.looking import Fault, forget_statistics, judge
 from pytest_cutover.live.rehearsed import Rehearsed
 from pytest_cutover.plan.values import format_duration
 
@@ -29,6 +29,7 @@ def find_backup(database: Database, rehearsed: Callable[[], Rehearsed], max_age:
     """
     faults, unseen, fine = [], [], []
     if database.dialect == "postgresql":
+        forget_statistics(database)
         mode, failed, failing, seconds = database.query(_ARCHIVER).rows[0]
         if mode != "off" and failing:
             since = f"the last success was {format_duration(seconds)} ago" if seconds is not None else "never a success"

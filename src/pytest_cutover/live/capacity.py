@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
+from pytest_cutover.live.looking import forget_statistics
 from pytest_cutover.plan.model import Live
 
 # Sessions of other roles are counted without any privilege here. `reserved_connections` is there since version 16.
@@ -21,7 +22,7 @@ SELECT current_setting('max_connections')::int,
 
 def find_connections(database: Database, role: str | None, limits: Live) -> Finding:
     """Whether enough connections are free on the server, in this database, and for the role that migrates."""
-    database.query("SELECT pg_catalog.pg_stat_clear_snapshot()")
+    forget_statistics(database)
     allowed, reserved, used, of_database, in_database, of_role, by_role = database.query(
         _CONNECTIONS, (role, role)
     ).rows[0]

@@ -40,6 +40,11 @@ def judge(faults: Sequence[Fault], unseen: Sequence[str], fine: str, expected: s
     return Finding(True, fine, expected=expected, actual="none")
 
 
+def forget_statistics(database: Database) -> None:
+    """Lets the next question see the server's statistics as they are now, not as the transaction saw them first."""
+    database.query("SELECT pg_catalog.pg_stat_clear_snapshot()")
+
+
 def grant(database: Database) -> str:
     """The statement that lets our role see what other sessions do."""
     return f"GRANT {STATISTICS} TO {quote_identifier(str(database.scalar('SELECT current_user')))}"

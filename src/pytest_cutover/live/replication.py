@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Evidence, Finding
-from pytest_cutover.live.looking import Fault, grant, judge, some
+from pytest_cutover.live.looking import Fault, forget_statistics, grant, judge, some
 from pytest_cutover.plan.model import Live
 from pytest_cutover.plan.values import format_duration
 
@@ -44,7 +44,7 @@ def find_replication(database: Database, limits: Live) -> Finding:
             False, "this server is a standby: a migration cannot run here; name the primary in [targets]",
             expected=expected, actual="a standby",
         )  # fmt: skip
-    database.query("SELECT pg_catalog.pg_stat_clear_snapshot()")
+    forget_statistics(database)
     walsenders = database.query(_STANDBYS, (position,)).rows
     slots = database.query(_SLOTS, (position,)).rows
     hidden = [row for row in walsenders if row[2] is None]

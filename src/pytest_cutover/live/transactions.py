@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Evidence, Finding
-from pytest_cutover.live.looking import Fault, grant, judge, some
+from pytest_cutover.live.looking import Fault, forget_statistics, grant, judge, some
 from pytest_cutover.names import quote_relation
 from pytest_cutover.plan.model import Live
 from pytest_cutover.plan.values import format_duration
@@ -71,7 +71,7 @@ def find_transactions(database: Database, tables: Sequence[str], limits: Live) -
     Raises:
         NotChecked: our role may not see the sessions of others.
     """
-    database.query("SELECT pg_catalog.pg_stat_clear_snapshot()")
+    forget_statistics(database)
     sessions = [Held(*row) for row in database.query(_SESSIONS, ([quote_relation(name) for name in tables],)).rows]
     prepared = database.query(_PREPARED, (limits.lock,)).rows
     blocking = [each for each in sessions if each.mode is not None and (each.ms or 0) > limits.lock * 1000]

@@ -29,7 +29,7 @@ _GROUPS = {
     "Queries": "uses_index query_time",
     "Locks": "locks",
     "History": "flyway_history",
-    "Live": "preflight health http connections no_blockers",
+    "Live": "preflight http connections no_blockers",
 }
 OWN = "Own checks"
 GROUPS = (*_GROUPS, OWN)
