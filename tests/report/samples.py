@@ -268,6 +268,7 @@ def vatsim() -> Result:
         "verdict": "GO",
         "reason": "All 21 criteria hold; both ways back give the baseline.",
         "notes": ["Rehearsed on PostgreSQL 17.10; production runs 16."],
+        "report": {"evidence": "keys", "mask": ["*.email"]},
         "hashes": {"plan": PLAN_HASH, "migration": MIGRATION_HASH},
         "target": {
             "kind": "embedded",
@@ -368,9 +369,11 @@ def no_go() -> Result:
     collision = {
         "title": "rows with the cid of another flight",
         "columns": ["id", "callsign", "entry_timestamp"],
-        "rows": [[88121 + 7 * n, "NWK1736" if n % 2 else "QFA12", f"2026-01-14 0{n}:12:00+00"] for n in range(8)],
+        "rows": [[88121 + 7 * n, "•••", f"2026-01-14 0{n}:12:00+00"] for n in range(8)],
         "total": 1204,
         "keys": ["id"],
+        "masked": ["callsign"],
+        "withheld": ["controller", "frequency"],
     }
     change(
         plan,

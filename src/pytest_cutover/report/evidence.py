@@ -13,7 +13,8 @@ _LONGEST_VALUE = 200
 
 
 def show_evidence(evidence: Evidence, report: Report) -> dict[str, Any]:
-    """The evidence as the result file holds it, every value a text: {"title", "columns", "keys", "rows", "total"}."""
+    """The evidence as the result file holds it, every value a text: {"title", "columns", "keys", "rows", "total",
+    "masked", "withheld"}; the last two name the columns whose values are hidden, and the columns that are left out."""
     if report.evidence == "none":
         columns: list[str] = []
     elif report.evidence == "keys":
@@ -35,6 +36,8 @@ def show_evidence(evidence: Evidence, report: Report) -> dict[str, Any]:
         "keys": [column for column in columns if column in evidence.keys],
         "rows": rows if columns else [],
         "total": evidence.total,
+        "masked": [column for column in columns if column in hidden],
+        "withheld": [column for column in evidence.columns if column not in columns],
     }
 
 

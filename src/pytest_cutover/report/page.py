@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pytest_cutover.report import fields, text, view, words
 from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline
@@ -26,6 +29,13 @@ NAMED = 8
 """So many criteria that were not checked are named where they stop the go; all of them are in a section of their own."""
 WIDE = 2_000
 """With more criteria than this in a plan, the lines of those that hold leave out why and source."""
+
+FOLD_ROWS = 12
+"""So many columns of a table and so many changes of the schema are listed; the others are folded."""
+LONGEST = 2_000
+"""So many characters of one text are shown, so that one value cannot bury the page; result.json has all of it."""
+LONGEST_OUTPUT = 20_000
+"""The same for errors and for what a step printed."""
 
 _TONES = {words.GO: "go", words.NO_GO: "nogo", words.INCOMPLETE: "incomplete", words.NONE: "none"}
 _ICONS = {
@@ -51,7 +61,12 @@ class Figure:
 def render_page(result: Mapping[str, Any]) -> str:
     """The whole page as text."""
     run = view.read(result)
-    return _environment().get_template("report.html.j2").render(run=run, favicon=_favicon(_TONES[run.verdict]))
+    css, css_hash = _style()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(run=run, favicon=_favicon(_TONES[run.verdict]), css=css, css_hash=css_hash)
+    )
 
 
 def write_page(result: Mapping[str, Any], path: Path) -> None:
@@ -74,6 +89,14 @@ def write_page(result: Mapping[str, Any], path: Path) -> None:
 
 
 @cache
+def _style() -> tuple[Markup, str]:
+    """The style sheet, and the hash by which the page's policy allows it and no other style."""
+    css = resources.files("pytest_cutover.report").joinpath("report.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return Markup(css), f"sha256-{digest}"
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("pytest_cutover.report", "."),
@@ -87,14 +110,15 @@ def _environment() -> Environment:
         "duration": text.duration, "count": text.count, "size": text.size, "age": text.age, "moment": text.moment,
         "outcome": lambda outcome: words.OUTCOMES.get(outcome, outcome),
         "tone": lambda verdict: _TONES[verdict],
-        "shell": shlex.quote,
+        "shell": shlex.quote, "long": _long,
         "anchor": fields.slug,
     }  # fmt: skip
     environment.globals |= {
         "icons": {name: Markup(drawing) for name, drawing in _ICONS.items()},
         "some": text.some, "bars": bars, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
         "number": fields.number, "string": fields.string, "listing": fields.listing, "mappings": fields.mappings,
-        "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "NAMED": NAMED, "WIDE": WIDE, "expired": expired,
+        "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "NAMED": NAMED, "WIDE": WIDE, "FOLD_ROWS": FOLD_ROWS,
+        "expired": expired,
     }  # fmt: skip
     return environment
 
@@ -103,12 +127,21 @@ def _finalize(value: Any) -> Any:
     """What the template prints, harmless. Markup is our own; all else is cleaned here and escaped by Jinja."""
     if value is None:
         return ""
-    return value if isinstance(value, Markup) else text.clean(value)
+    return value if isinstance(value, Markup) else text.shorten(text.clean(value), LONGEST)
+
+
+def _long(value: str) -> Markup:
+    """The text of an error or an output: harmless, escaped, and cut later than other text."""
+    return escape(text.shorten(text.clean(value), LONGEST_OUTPUT))
 
 
 def figures(plan: view.PlanView) -> list[Figure]:
     """The key figures of a plan; what was not measured is left out."""
-    return [one for one in (_criteria(plan), _migration(plan), _way_back(plan), _rows(plan), _backup(plan)) if one]
+    return [
+        one
+        for one in (_criteria(plan), _migration(plan), _way_back(plan), _schema(plan), _rows(plan), _backup(plan))
+        if one
+    ]
 
 
 def expired(waiver: fields.Json, started: str) -> bool:
@@ -147,6 +180,18 @@ def _way_back(plan: view.PlanView) -> Figure | None:
         return Figure("Way back", "none proved") if plan.parts("rollbacks") else None
     seconds, name = min(ways)
     return Figure("Fastest way back", text.duration(seconds), f"“{name}”, of {text.some(len(ways), 'proved way')}")
+
+
+def _schema(plan: view.PlanView) -> Figure | None:
+    if plan.seconds("verify") is None or not (plan.parts("steps") and plan.part("changes")):
+        return None
+    changes = plan.parts("schema_diff")
+    stray = sum(not each.get("declared") for each in changes)
+    return Figure(
+        "Schema changes",
+        text.count(len(changes)),
+        f"{stray:,} not declared" if stray else "all declared" if changes else "",
+    )
 
 
 def _rows(plan: view.PlanView) -> Figure | None:

@@ -46,6 +46,7 @@ def plan_result(
         "reason": judged.reason,
         "notes": list(facts.get("notes", [])),
         "hashes": {"plan": plan.plan_sha256, "migration": plan.migration_sha256},
+        "report": plan.file.report.model_dump(mode="json"),
         "target": facts.get("target", {"kind": "", "server_version": ""}),
         "backup": facts.get(
             "backup", {"path": plan.file.backup.path or "", "sha256": "", "bytes": 0, "format": "", "taken": None}

@@ -7,6 +7,8 @@ from textwrap import wrap
 from typing import Literal, NamedTuple
 
 from pytest_cutover.report import fields, text, view, words
+from pytest_cutover.report.block import Block
+from pytest_cutover.report.items import CriterionView
 
 Style = Literal["plain", "good", "bad", "warn", "dim", "bold"]
 
@@ -91,7 +93,7 @@ def _breakages(plan: view.PlanView) -> Iterator[Line]:
         yield from _quoted(error)
 
 
-def _failed(criterion: view.CriterionView, waiver: str, width: int) -> Iterator[Line]:
+def _failed(criterion: CriterionView, waiver: str, width: int) -> Iterator[Line]:
     inner = _INDENT * 2
     yield Line("")
     yield Line(f"{_INDENT}failed  {text.one_line(criterion.id)}", "bad")
@@ -105,7 +107,7 @@ def _failed(criterion: view.CriterionView, waiver: str, width: int) -> Iterator[
         yield from _evidence(block, width, inner)
 
 
-def _evidence(block: view.Block, width: int, indent: str) -> Iterator[Line]:
+def _evidence(block: Block, width: int, indent: str) -> Iterator[Line]:
     keys = [tuple(text.one_line(row[at]) for at in block.keys if at < len(row)) for row in block.rows[:KEYS_SHOWN]]
     keys = [key for key in keys if key]
     title = text.one_line(block.title or "evidence")

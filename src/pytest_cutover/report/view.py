@@ -9,83 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pytest_cutover.report import text, words
-from pytest_cutover.report.fields import Json, listing, mapping, mappings, number, slug, string, whole
-
-CELL = 300
-"""So many characters of one value of evidence are shown."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """One titled table of evidence; `keys` are the positions of the columns that identify a row."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    total: int
-    keys: tuple[int, ...]
-
-    @property
-    def more(self) -> int:
-        """How many rows there were beyond the ones kept."""
-        return max(self.total - len(self.rows), 0)
-
-
-@dataclass(frozen=True)
-class CriterionView:
-    """One criterion and what was found."""
-
-    anchor: str
-    id: str
-    kind: str
-    outcome: str
-    phase: str
-    before: str
-    expected: str
-    actual: str
-    message: str
-    why: str
-    source: str
-    nodeid: str
-    reason: str
-    held_before: bool | None
-    seconds: float | None
-    evidence: tuple[Block, ...]
-
-    @property
-    def group(self) -> str:
-        """The heading it stands under."""
-        return words.group_of(self.kind)
-
-    @property
-    def stops(self) -> bool:
-        """True when it keeps the verdict from being GO."""
-        return self.outcome in ("failed", "not_checked")
-
-
-@dataclass(frozen=True)
-class TableView:
-    """How one table's rows changed. `kept` is None where it cannot be known."""
-
-    name: str
-    before: int | None
-    after: int | None
-    added: int | None
-    deleted: int | None
-    changed: int | None
-    columns: tuple[tuple[str, int], ...]
-
-    @property
-    def kept(self) -> int | None:
-        """Rows of before that are there unchanged."""
-        if self.before is None or self.deleted is None or self.changed is None:
-            return None
-        return max(self.before - self.deleted - self.changed, 0)
-
-    @property
-    def touched(self) -> bool:
-        """False only when it is known that nothing changed."""
-        return self.added != 0 or self.deleted != 0 or self.changed != 0 or self.before != self.after
+from pytest_cutover.report.fields import Json, listing, mapping, mappings, number, string
+from pytest_cutover.report.items import OUTCOMES, CriterionView, TableView, read_criterion, read_table
 
 
 @dataclass(frozen=True)
@@ -121,9 +46,22 @@ class PlanView:
         return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
 
     @cached_property
+    def without_the_migration(self) -> str:
+        """How many criteria prove something about the migration, in words; empty where that was never asked."""
+        held = sum(one.held_before is True for one in self.criteria)
+        missing = sum(one.held_before is False for one in self.criteria)
+        if not held + missing:
+            return ""
+        rest = len(self.criteria) - self.counts["not_applicable"] - held - missing
+        return (
+            f"Without the migration {missing:,} of these would not hold and {held:,} would hold as well"
+            + (f"; of {rest:,} it was not asked." if rest > 0 else ".")
+        )  # fmt: skip
+
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many criteria have each outcome."""
-        return {outcome: len(self.of(outcome)) for outcome in _CRITERION_OUTCOMES}
+        return {outcome: len(self.of(outcome)) for outcome in OUTCOMES}
 
     def part(self, key: str) -> Json:
         """A table of the result, empty where it is missing."""
@@ -132,6 +70,14 @@ class PlanView:
     def parts(self, key: str) -> list[Json]:
         """A list of tables of the result, empty where it is missing."""
         return mappings(self.data, key)
+
+    @property
+    def shown_of_rows(self) -> str:
+        """What the plan lets this report show of rows, in words; empty where the result does not say."""
+        report = self.part("report")
+        masked = ", ".join(text.one_line(each) for each in listing(report, "mask"))
+        shown = words.EVIDENCE.get(string(report, "evidence"), string(report, "evidence"))
+        return shown + (f"; masked: {masked}" if masked else "")
 
     @cached_property
     def breakages(self) -> list[tuple[str, str]]:
@@ -200,6 +146,17 @@ class RunView:
         said += [f"Unchanged, not rehearsed: {names['unchanged']}."] if names["unchanged"] else []
         return said + ([f"Removed: {names['deleted']}."] if names["deleted"] else [])
 
+    @property
+    def backup_age(self) -> str:
+        """How old the backups are, in words: of several the oldest, and how many are of unknown age."""
+        ages = [plan.part("backup").get("age") for plan in self.plans if plan.part("backup")]
+        known = [age for age in ages if isinstance(age, (int, float))]
+        if len(ages) == 1:
+            return f"{text.age(ages[0])} old" if known else text.age(ages[0]) or "age unknown"
+        oldest = f"the oldest {text.age(max(known))} old" if known else ""
+        unknown = f"{len(ages) - len(known)} of unknown age" if len(known) < len(ages) else ""
+        return ", ".join(part for part in (oldest, unknown) if part)
+
 
 def _weakening(data: Json) -> str:
     plan, what, subject, before, after = (string(data, key) for key in ("plan", "what", "subject", "before", "after"))
@@ -209,7 +166,6 @@ def _weakening(data: Json) -> str:
     return f"{sentence}, was: {before}" if before else f"{sentence}, now: {after}" if after else sentence
 
 
-_CRITERION_OUTCOMES = ("passed", "failed", "waived", "not_checked", "not_applicable")
 _VERDICTS = (words.GO, words.NO_GO, words.INCOMPLETE)
 _WORRY = (words.NO_GO, words.INCOMPLETE, words.NONE, words.GO)
 
@@ -226,9 +182,9 @@ def read(result: Json) -> RunView:
 
 def _plan(data: Json, anchors: set[str]) -> PlanView:
     name = string(data, "name") or "unnamed plan"
-    criteria = tuple(_criterion(one, name, anchors) for one in mappings(data, "criteria"))
+    criteria = tuple(read_criterion(one, name, anchors) for one in mappings(data, "criteria"))
     changes = mapping(data, "changes")
-    tables = tuple(_table(table, mapping(changes, table)) for table in sorted(changes))
+    tables = tuple(read_table(table, mapping(changes, table)) for table in sorted(changes))
     verdict = _verdict(data)
     plan = PlanView(
         name,
@@ -243,53 +199,6 @@ def _plan(data: Json, anchors: set[str]) -> PlanView:
         data,
     )
     return plan if plan.reason else _with_reason(plan)
-
-
-def _criterion(data: Json, plan: str, anchors: set[str]) -> CriterionView:
-    outcome = string(data, "outcome")
-    known = outcome in _CRITERION_OUTCOMES
-    identifier = string(data, "id") or "unnamed"
-    return CriterionView(
-        _anchor(f"{plan}-{identifier}", anchors),
-        identifier,
-        string(data, "kind"),
-        outcome if known else "not_checked",
-        string(data, "phase"),
-        string(data, "before"),
-        string(data, "expected"),
-        string(data, "actual"),
-        string(data, "message"),
-        string(data, "why"),
-        string(data, "source"),
-        string(data, "nodeid"),
-        string(data, "reason") if known else "no outcome was recorded",
-        data["held_before"] if isinstance(data.get("held_before"), bool) else None,
-        number(data, "seconds"),
-        tuple(_block(one) for one in mappings(data, "evidence")),
-    )
-
-
-def _block(data: Json) -> Block:
-    columns = [text.one_line(column) for column in listing(data, "columns")]
-    rows = [row if isinstance(row, (list, tuple)) else [row] for row in listing(data, "rows")]
-    total = data.get("total")
-    keys = [text.one_line(key) for key in listing(data, "keys")]
-    return Block(
-        string(data, "title"),
-        tuple(columns),
-        tuple(tuple(text.shorten(text.clean(cell, exact=True), CELL) for cell in row) for row in rows),
-        total if isinstance(total, int) else len(rows),
-        tuple(columns.index(key) for key in keys if key in columns) if "keys" in data else tuple(range(len(columns))),
-    )
-
-
-def _table(name: str, data: Json) -> TableView:
-    columns = mapping(data, "columns")
-    before, after, added, deleted, changed = (
-        whole(data, key) for key in ("before", "after", "added", "deleted", "changed")
-    )
-    counts = tuple((text.one_line(key), int(columns[key])) for key in columns if isinstance(columns[key], int))
-    return TableView(text.one_line(name), before, after, added, deleted, changed, counts)
 
 
 def _verdict(data: Json) -> str:
@@ -315,13 +224,3 @@ def _run_reason(verdict: str, plans: tuple[PlanView, ...]) -> str:
         return "No plan was rehearsed."
     behind = [plan.name for plan in plans if plan.verdict == verdict]
     return f"{', '.join(behind)}: {verdict}." if verdict != words.GO else f"All {len(plans)} plans are GO."
-
-
-def _anchor(wanted: str, taken: set[str]) -> str:
-    base = anchor = slug(wanted)
-    follower = 2
-    while anchor in taken:
-        anchor = f"{base}-{follower}"
-        follower += 1
-    taken.add(anchor)
-    return anchor

@@ -40,3 +40,7 @@ _GROUP_OF = {kind: group for group, kinds in _GROUPS.items() for kind in kinds.s
 def group_of(kind: str) -> str:
     """The heading that a criterion kind stands under; a kind of the team's own is an own check."""
     return _GROUP_OF.get(kind, OWN)
+
+
+EVIDENCE = {"none": "nothing", "keys": "only their keys", "rows": "keys and values"}
+"""What a plan's `[report] evidence` lets the reports show of rows."""
