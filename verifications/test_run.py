@@ -33,6 +33,13 @@ def test_idempotent(criterion, after, rerun):
     assert finding, finding
 
 
+@pytest.mark.criterion("interrupted")
+def test_interrupted(criterion, interrupted):
+    """Cut off half-way, the migration is taken up again, or taken back."""
+    finding = criterion.check(interrupted)
+    assert finding, finding
+
+
 @pytest.mark.criterion("restores_baseline")
 def test_restores_baseline(criterion, before, rollback):
     """Each declared way back leads back."""

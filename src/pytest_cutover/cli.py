@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_cutover import __version__
 from pytest_cutover.criteria import KINDS
-from pytest_cutover.errors import CutoverError, PlanError
+from pytest_cutover.errors import CutoverError, NotChecked, PlanError
 from pytest_cutover.lint import plan_warnings
 from pytest_cutover.names import nearest
 from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, load_plans
@@ -29,6 +30,14 @@ Takes a backup with pg_dump in a read-only session, counts the rows of every tab
 backup in a sandbox, and compares the counts. What was proved is written beside it, to FILE.json; a rehearsal on that
 file checks it. Nothing is overwritten. The password is best left to the environment (PGPASSWORD, .pgpass) or to a
 variable that the plan's [targets] name.
+"""
+
+
+_INTERRUPT = """\
+Restores the plan's backup, cuts its migration off before each statement in three ways (its connection killed, its program
+killed -9, the server killed -9 and started again), and migrates again from what that left: the state must be that of an
+undisturbed run, or the second run changes nothing and every declared rollback gives the baseline back. Exit status: 0 where
+all cuts are overcome, 1 where one is not, 10 where that could not be found out. The same in a rehearsal: pytest --interrupt.
 """
 
 
@@ -88,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
         "--sandbox", default=AUTO, metavar="auto|embedded|docker|URL", help="where it is restored to prove it"
     )
     backup.set_defaults(run=_backup)
+
+    interrupt = commands.add_parser(
+        "interrupt",
+        help="cut a plan's migration off at each of its statements, and migrate again",
+        description=_INTERRUPT, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    interrupt.add_argument("plan", metavar="PLAN", help="the plan's name: its folder below migrations/")
+    interrupt.add_argument("--plans", default="migrations", type=Path, metavar="DIR", help="the folder of plans")
+    interrupt.set_defaults(run=_interrupt)
 
     kinds = commands.add_parser("kinds", help="the criterion kinds: what each proves, its keys, an example")
     kinds.add_argument("kind", nargs="?", help="only this kind")
@@ -156,21 +174,14 @@ def _backup(given: argparse.Namespace) -> int:
     target = resolve(given.db_url, targets, given.plan)
     live = live_addresses([folder / PLAN_FILE for folder in find_plan_folders(given.plans)])
     sandboxes = Sandboxes(given.sandbox, live | {"--db-url": target.url})
-    shown = sys.stderr.isatty()
-
-    def progress(text: str) -> None:
-        if shown:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
     try:
-        if isinstance(target, SqliteTarget):
-            metadata = take_sqlite_backup(target, given.file, progress)
-        else:
-            metadata = take_backup(target, given.file, sandboxes, given.schema, progress)
+        with _progress() as progress:
+            if isinstance(target, SqliteTarget):
+                metadata = take_sqlite_backup(target, given.file, progress)
+            else:
+                metadata = take_backup(target, given.file, sandboxes, given.schema, progress)
     finally:
         sandboxes.close()
-        if shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
     rows = sum(metadata.tables.values())
     print(
         f"{given.file}: {metadata.bytes:,} bytes, {len(metadata.tables)} tables, {rows:,} rows as of {metadata.taken}"
@@ -178,6 +189,46 @@ def _backup(given: argparse.Namespace) -> int:
     print(f"restored on {metadata.verified_on}: every table holds the same number of rows")
     print(f"sha256 = {metadata.sha256}")
     return 0
+
+
+def _interrupt(given: argparse.Namespace) -> int:
+    from pytest_cutover.criteria.interrupted import CutOff
+    from pytest_cutover.rehearsal import Rehearsal, Restores
+    from pytest_cutover.verdict import EXIT_STATUS, GO, INCOMPLETE, NO_GO
+
+    plan = _plan_named(given.plans, given.plan)
+    sandboxes = Sandboxes()
+    try:
+        with _progress() as progress:
+            rehearsal = Rehearsal(plan, Restores(sandboxes), progress=lambda stage, text: progress(f"{stage}: {text}"))
+            try:
+                finding = CutOff(id="interrupted", kind="interrupted").check(rehearsal.interrupted())
+            finally:
+                rehearsal.close()
+    except NotChecked as reason:
+        print(f"{INCOMPLETE}  {plan.name}: {reason}")
+        return EXIT_STATUS[INCOMPLETE]
+    finally:
+        sandboxes.close()
+    verdict = GO if finding else NO_GO
+    print(f"{verdict}  {plan.name}: {finding}")
+    return EXIT_STATUS[verdict]
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """What to say of something that takes its time; on a terminal only, and gone afterwards."""
+    shown = sys.stderr.isatty()
+
+    def say(text: str) -> None:
+        if shown:
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield say
+    finally:
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _plan_named(plans: Path, name: str) -> Plan:

@@ -19,7 +19,7 @@ from pytest_cutover.migrate import StepsRun, run_steps
 from pytest_cutover.migrate.roles import Roles, read_roles, role_changes
 from pytest_cutover.plan.model import Sandbox, Step
 from pytest_cutover.postgresql import PostgresDatabase
-from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.sandbox import EmbeddedServer, Sandboxes, Server
 from pytest_cutover.sandbox.given import GivenServer
 from pytest_cutover.target import Target
 from pytest_cutover.trace import Recording, record
@@ -50,6 +50,14 @@ class Engine(ABC):
     @abstractmethod
     def server(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox, progress: Progress) -> Any:
         """What makes, copies and drops databases: a `Server`, or what is like one.
+
+        Raises:
+            SandboxError: none can be had.
+        """
+
+    @abstractmethod
+    def server_to_crash(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox) -> Any:
+        """As `server`, but one that may be killed: no other plan's databases are on it.
 
         Raises:
             SandboxError: none can be had.
@@ -107,6 +115,9 @@ class PostgreSQL(Engine):
 
     def server(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox, progress: Progress) -> Server:
         return sandboxes.server(facts.at_least, wanted.major, wanted.image, progress)
+
+    def server_to_crash(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox) -> EmbeddedServer:
+        return sandboxes.server_to_crash(facts.at_least, wanted.major)
 
     def restore(
         self, facts: BackupFacts, server: Server, name: str, prelude: list[Path], owner: str | None, progress: Progress

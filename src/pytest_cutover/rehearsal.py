@@ -21,6 +21,8 @@ from pytest_cutover.backup.source import FetchedBackup, fetch_backup
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine, Restored, engine_of
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
+from pytest_cutover.interrupt.model import Interrupted
+from pytest_cutover.interrupt.run import interrupt
 from pytest_cutover.ledger import Ledger, read_ledger
 from pytest_cutover.migrate import StepsRun
 from pytest_cutover.migrate.result import StepRun
@@ -133,6 +135,7 @@ class Rehearsal:
         self._failures: dict[str, str] = {}
         self.books: Ledger | None = None
         self._made: list[str] = []
+        self._interrupted: Interrupted | None = None
 
     # The stages, in the order of a run.
 
@@ -161,11 +164,7 @@ class Rehearsal:
                 self.server = self.engine.server(
                     self._restores.sandboxes, facts, plan.sandbox, lambda text: self._say("restore", text)
                 )
-                prelude = [prelude_path(entry, self.plan.folder) for entry in plan.backup.prelude]
-                self._template, facts, warnings = self._restores.template(
-                    self.engine, facts, self.server, prelude, plan.migrate.role, lambda text: self._say("restore", text)
-                )
-                self.engine.check_extensions(self.server, set(plan.sandbox.extensions))
+                self._template, facts, warnings = self._restored_on(self.server, facts, "restore")
                 before = self._clone(self._template, "before")
                 counts = _count_rows(before, leave_out=facts.prepared)
                 check_expectations(plan.backup.expect, counts, before.count, facts.path)
@@ -262,6 +261,22 @@ class Rehearsal:
         self.stages["rollback"].seconds += earlier.seconds
         return done
 
+    def interrupted(self) -> Interrupted:
+        """What becomes of the migration wherever it is cut off, on a server of its own that may be killed."""
+        self.after()
+        if self._interrupted is None:
+            with self._stage("interrupt"):
+                assert self.backup is not None
+                server = self.engine.server_to_crash(
+                    self._restores.sandboxes, self.backup.facts, self.plan.file.sandbox
+                )
+                template, _, _ = self._restored_on(server, self.backup.facts, "interrupt")
+                self._interrupted = interrupt(
+                    self.plan, self.engine, server, template, self._backup_path,
+                    lambda text: self._say("interrupt", text),
+                )  # fmt: skip
+        return self._interrupted
+
     def close(self) -> None:
         """Drops every database of the rehearsal, and a backup that was fetched for it; what is known of it stays."""
         self.forget_backup()
@@ -321,6 +336,16 @@ class Rehearsal:
         self._targets[label] = target
         database = self.engine.database(target, label, lambda: self._copy(target, "scratch", source=database))
         return database
+
+    def _restored_on(self, server: Any, facts: BackupFacts, stage: str) -> Restored:
+        """The backup restored on a server, as a template for copies."""
+        file = self.plan.file
+        prelude = [prelude_path(entry, self.plan.folder) for entry in file.backup.prelude]
+        restored = self._restores.template(
+            self.engine, facts, server, prelude, file.migrate.role, lambda text: self._say(stage, text)
+        )
+        self.engine.check_extensions(server, set(file.sandbox.extensions))
+        return restored
 
     def _restore_afresh(self) -> Database:
         assert self.server is not None and self.backup is not None

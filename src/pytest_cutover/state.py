@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_cutover.catalog import Catalog, diff
@@ -35,14 +35,20 @@ class StateDifferences:
 
 
 def compare_states(
-    expected: Database, found: Database, *, accepted: Collection[str] = (), forward_sequences: bool = False
+    expected: Database,
+    found: Database,
+    *,
+    accepted: Collection[str] = (),
+    forward_sequences: bool = False,
+    varying: Mapping[str, Collection[str]] | None = None,
 ) -> StateDifferences:
     """How `found` differs from `expected`.
 
     `accepted` are object names whose difference is expected; naming a table accepts what belongs to it, rows
     included. With `forward_sequences` a sequence that only moved forward is no difference: numbers may be skipped,
-    never handed out twice.
+    never handed out twice. `varying` names, by table, columns whose values are no difference.
     """
+    varying = varying or {}
     objects, taken = [], []
     for each in diff(expected.catalog, found.catalog).all:
         tables = {table_of(expected.catalog, each.object), table_of(found.catalog, each.object)}
@@ -52,8 +58,11 @@ def compare_states(
             objects.append((each.object, each.detail or each.kind))
     rows: list[tuple[str, str]] = []
     evidence: list[Evidence] = []
-    for each_table in differing_tables(expected, found):
+    for each_table in differing_tables(expected, found, varying):
         name = f"table:{each_table.table}"
+        differ = each_table.columns.keys()
+        if differ and differ <= set(varying.get(each_table.table, ())) and each_table.only_values:
+            continue
         if name in accepted:
             taken.append(name)
             continue

@@ -117,7 +117,7 @@ def _rehearse(kind: type[Kind], backup: bytes, restores: Restores, folder: Path,
         )
     )
     plan = load_plans([folder], folder, KINDS)[0]
-    found = next(each for each in (*implicit_criteria(plan), *plan.criteria) if each.kind == kind.KIND)
+    found = next(each for each in (*implicit_criteria(plan, interrupt=True), *plan.criteria) if each.kind == kind.KIND)
     rehearsal = Rehearsal(plan, restores)
     try:
         return _ask(found, rehearsal)
@@ -134,6 +134,7 @@ def _ask(criterion: Any, rehearsal: Rehearsal) -> Finding:
         "trace": rehearsal.trace,
         "ledger": rehearsal.ledger,
         "rerun": rehearsal.rerun,
+        "interrupted": rehearsal.interrupted,
         "rolled_back": lambda: rehearsal.rolled_back("back"),
         "backup": rehearsal.restored,
     }

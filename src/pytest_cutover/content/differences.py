@@ -43,6 +43,11 @@ class RowDifferences:
         return bool(self.only_in or self.added or self.deleted or self.changed)
 
     @property
+    def only_values(self) -> bool:
+        """True where both sides have the same rows, and some of them hold other values."""
+        return self.only_in is None and not self.added and not self.deleted
+
+    @property
     def summary(self) -> str:
         """What differs, for people: `2 rows deleted, 5 rows changed (cid in 5)`."""
         if self.only_in is not None:

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from pytest_cutover.postgresql import PostgresDatabase
 
 
-def differing_tables(before: Database, after: Database) -> list[RowDifferences]:
+def differing_tables(
+    before: Database, after: Database, may_change: Mapping[str, Collection[str]] | None = None
+) -> list[RowDifferences]:
     """How the rows differ, for each table where they do and each table that only one side has, by name.
 
-    Columns that only one side has are not compared. Foreign tables are left out: `uncompared` names them.
+    Columns that only one side has are not compared. Foreign tables are left out: `uncompared` names them. `may_change` is
+    as of `Database.differences_to`.
 
     Raises:
         QueryError: the rows of a table cannot be read.
     """
-    return [each for each in before.differences_to(after, {}) if each]
+    return [each for each in before.differences_to(after, may_change or {}) if each]
 
 
 def all_tables(

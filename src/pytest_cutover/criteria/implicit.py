@@ -7,6 +7,7 @@ from pytest_cutover.criteria.backup_age import BackupAge
 from pytest_cutover.criteria.base import Kind
 from pytest_cutover.criteria.duration import WithinBudget
 from pytest_cutover.criteria.idempotent import Idempotent
+from pytest_cutover.criteria.interrupted import CutOff
 from pytest_cutover.criteria.only_declared_changes import OnlyDeclaredChanges
 from pytest_cutover.criteria.preflight import Preflight
 from pytest_cutover.criteria.restores_baseline import RestoresBaseline
@@ -28,8 +29,8 @@ def implicit_live_criteria(plan: Plan, phase: Phase, has_baseline: bool) -> tupl
     return tuple(found)
 
 
-def implicit_criteria(plan: Plan) -> tuple[Kind, ...]:
-    """The implicit criteria of the plan.
+def implicit_criteria(plan: Plan, *, interrupt: bool = False) -> tuple[Kind, ...]:
+    """The implicit criteria of the plan; with `interrupt` what becomes of it when it is cut off is one of them.
 
     `duration` is there where the plan has a budget, `backup_age` where it has a `max_age`. A plan without a rollback has
     one `restores_baseline`, which no check can decide.
@@ -49,6 +50,8 @@ def implicit_criteria(plan: Plan) -> tuple[Kind, ...]:
         )  # fmt: skip
     if not file.rollback:
         found.append(RestoresBaseline(id="restores_baseline", kind="restores_baseline"))
+    if interrupt:
+        found.append(CutOff(id="interrupted", kind="interrupted"))
     if file.backup.max_age is not None:
         found.append(BackupAge(id="backup_age", kind="backup_age", max_age=file.backup.max_age))
     return tuple(found)

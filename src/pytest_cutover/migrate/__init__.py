@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_cutover.migrate.command import run_command
+from pytest_cutover.migrate.command import Stop, run_command
 from pytest_cutover.migrate.flyway import run_flyway
 from pytest_cutover.migrate.result import StepRun, StepsRun
 from pytest_cutover.migrate.sql import run_sql
@@ -14,13 +14,14 @@ from pytest_cutover.plan.model import Step
 from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.target import Target
 
-__all__ = ["StepRun", "StepsRun", "run_steps"]
+__all__ = ["StepRun", "StepsRun", "Stop", "run_steps"]
 
 
 def run_steps(
-    steps: Sequence[Step], folder: Path, target: Target | SqliteTarget, backup: Path | None = None
-) -> StepsRun:
-    """Runs the steps in order; the first one that fails is the last one that runs."""
+    steps: Sequence[Step], folder: Path, target: Target | SqliteTarget, backup: Path | None = None,
+    stop: Stop | None = None,
+) -> StepsRun:  # fmt: skip
+    """Runs the steps in order; the first one that fails is the last one that runs. `stop` can kill their programs."""
     done: list[StepRun] = []
     for step in steps:
         if done and done[-1].outcome != "ok":
@@ -28,7 +29,7 @@ def run_steps(
         elif step.flyway is not None and isinstance(target, Target):
             done.append(run_flyway(step, folder, target))
         elif step.sql is None:
-            done.append(run_command(step, folder, target, backup))
+            done.append(run_command(step, folder, target, backup, stop))
         elif isinstance(target, SqliteTarget):
             done.append(run_sqlite(folder / step.sql, step.name, target, step.budget))
         else:

@@ -11,9 +11,12 @@ import json
 import os
 import re
 import selectors
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,9 @@ LIMIT_S = 3600.0
 LIMIT_IN_BUDGETS = 10
 """How many times its budget a command may take before it is ended, but not less than `LEAST_LIMIT_S`."""
 LEAST_LIMIT_S = 60.0
+
+OUR_SESSIONS = "pytest-cutover sessions"
+"""What the session is called that ends a program's: it is no part of the migration."""
 
 _SHOWN_LINES = 20
 _LOOPBACK = "127.0.0.1"
@@ -64,12 +70,54 @@ class _Ending:
     left: int = 0
 
 
+class Stop:
+    """Kills the program of a step (SIGKILL), with all that it started: when another thread says so, or after a time.
+
+    `used` says that it was killed before it had ended.
+    """
+
+    def __init__(self, after_s: float | None = None) -> None:
+        self._woken, self._waking = socket.socketpair()
+        self._ended = threading.Event()
+        self._ended.set()
+        self.after_s = after_s
+        self.used = False
+
+    def fileno(self) -> int:
+        """What becomes readable when the program is to be killed."""
+        return self._woken.fileno()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """A program runs inside."""
+        self._ended.clear()
+        try:
+            yield
+        finally:
+            self._ended.set()
+
+    def kill(self) -> bool:
+        """Kills the program and returns when nothing is left of it; false where none is running."""
+        if self._ended.is_set():
+            return False
+        self._waking.send(b"x")
+        self._ended.wait(2 * _STOP_TIMEOUT_S)
+        return True
+
+    def close(self) -> None:
+        """Gives back what it holds."""
+        self._woken.close()
+        self._waking.close()
+
+
 def time_limit(budget: float | None) -> float:
     """Seconds after which a command is ended."""
     return LIMIT_S if budget is None else max(LIMIT_IN_BUDGETS * budget, LEAST_LIMIT_S)
 
 
-def run_command(step: Step, folder: Path, target: Target | SqliteTarget, backup: Path | None) -> StepRun:
+def run_command(
+    step: Step, folder: Path, target: Target | SqliteTarget, backup: Path | None, stop: Stop | None = None
+) -> StepRun:
     """Runs the program in the plan's folder. A status other than 0 fails the step; a status of 0 proves nothing."""
     assert step.command is not None
     common = {"python": sys.executable, "backup": str(backup or "")}
@@ -90,12 +138,15 @@ def run_command(step: Step, folder: Path, target: Target | SqliteTarget, backup:
     }
     limit = time_limit(step.budget)
     began = time.perf_counter()
-    ending = _confined(order, output, limit)
+    with stop.running() if stop is not None else contextlib.nullcontext():
+        ending = _confined(order, output, limit, stop)
     seconds = time.perf_counter() - began
     notices, running = _end_sessions(server) if ending.error is None and server is not None else ((), 0)
     error = None
     if ending.error is not None:
         error = StepError(f"the program {order['argv'][0]!r} could not be started: {ending.error}")  # type: ignore[index]
+    elif stop is not None and stop.used:
+        error = StepError("the program was killed")
     elif ending.timed_out:
         error = StepError(f"the program was ended after {format_duration(limit)}, its limit", statement=_tail(output))
     elif ending.status != 0:
@@ -129,7 +180,7 @@ def _fill(text: str, places: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), text)
 
 
-def _confined(order: dict[str, Any], output: Output, limit: float) -> _Ending:
+def _confined(order: dict[str, Any], output: Output, limit: float, stop: Stop | None) -> _Ending:
     """Runs the program to its end or to the limit; nothing of it is left in either case."""
     ending = _Ending()
     reading, writing = os.pipe()
@@ -147,7 +198,7 @@ def _confined(order: dict[str, Any], output: Output, limit: float) -> _Ending:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write((json.dumps(order) + "\n").encode())
             process.stdin.flush()
-        said = _listen(process.stdout.fileno(), reading, output, limit)
+        said = _listen(process.stdout.fileno(), reading, output, limit, stop)
         ending.timed_out = said is None
     finally:
         # The end of its input makes it end the program.
@@ -167,15 +218,22 @@ def _confined(order: dict[str, Any], output: Output, limit: float) -> _Ending:
     return ending
 
 
-def _listen(printed: int, answers: int, output: Output, limit: float) -> bytes | None:
-    """All that the confining process answers until it ends; None where the limit came first."""
+def _listen(printed: int, answers: int, output: Output, limit: float, stop: Stop | None) -> bytes | None:
+    """All that the confining process answers until it ends; None where the limit came first, or the program is killed."""
     deadline = time.monotonic() + limit
+    if stop is not None and stop.after_s is not None:
+        deadline = min(deadline, time.monotonic() + stop.after_s)
     said = b""
     with selectors.DefaultSelector() as selector:
         selector.register(printed, selectors.EVENT_READ)
         selector.register(answers, selectors.EVENT_READ)
+        if stop is not None:
+            selector.register(stop, selectors.EVENT_READ)
         while (left := deadline - time.monotonic()) > 0:
             for key, _ in selector.select(left):
+                if key.fileobj is stop:
+                    stop.used = True
+                    return None
                 data = os.read(key.fd, 1 << 16)
                 if key.fd == printed:
                     output.feed(data)
@@ -187,6 +245,8 @@ def _listen(printed: int, answers: int, output: Output, limit: float) -> bytes |
                     # It has ended, and so has everything that could still print; what was printed is in the pipe.
                     _drain(printed, output)
                     return said
+    if stop is not None and stop.after_s is not None:
+        stop.used = True
     return None
 
 
@@ -208,7 +268,7 @@ def _end_sessions(target: Target) -> tuple[tuple[Notice, ...], int]:
     """
     worked = running = 0
     # A server that does not answer is noticed by whoever asks it next.
-    with contextlib.suppress(psycopg.OperationalError), target.connect() as connection:
+    with contextlib.suppress(psycopg.OperationalError), target.connect(name=OUR_SESSIONS) as connection:
         deadline = time.monotonic() + _SESSIONS_TIMEOUT_S
         while left := connection.execute(_LEFT_SESSIONS).fetchall():
             worked = max(worked, sum(state != "idle" for state, _ in left))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +15,13 @@ from pytest_cutover.sqlite.tokens import Piece, statements
 _SUMMARY_LENGTH = 100
 
 
-def run_sqlite(path: Path, name: str, target: SqliteTarget, budget: float | None) -> StepRun:
-    """Runs the file on a connection of its own. Each statement outside of its own BEGIN … COMMIT commits by itself."""
+def run_sqlite(
+    path: Path, name: str, target: SqliteTarget, budget: float | None, before_each: Callable[[int], None] | None = None
+) -> StepRun:
+    """Runs the file on a connection of its own. Each statement outside of its own BEGIN … COMMIT commits by itself.
+
+    `before_each` is called before each statement with its number, counted from 0.
+    """
     ran: list[StatementRun] = []
     began = time.perf_counter()
 
@@ -36,11 +42,13 @@ def run_sqlite(path: Path, name: str, target: SqliteTarget, budget: float | None
     line, current = 1, pieces[0]
     try:
         with closing(target.connect()) as connection:
-            for current in pieces:
+            for number, current in enumerate(pieces):
                 line = text.count("\n", 0, current.start) + 1
                 if current.tokens[0].text == ".":
                     shell = "a command of the shell is not SQL; run the file with sqlite3 in a `command` step"
                     return finish(StepError(shell, "42601", path.name, line, _summary(current)))
+                if before_each is not None:
+                    before_each(number)
                 started = time.perf_counter()
                 cursor = connection.execute(current.text)
                 cursor.fetchall()

@@ -67,10 +67,15 @@ class BoundCriterion:
         return finding
 
 
-def criteria_of(plan: Plan, phase: Phase = "rehearsal", has_baseline: bool = False) -> list[Criterion]:
+def criteria_of(
+    plan: Plan, phase: Phase = "rehearsal", has_baseline: bool = False, interrupt: bool = False
+) -> list[Criterion]:
     """Every criterion that counts in the phase: the implicit ones first, then the plan's own in its order."""
     if phase == "rehearsal":
-        return [*implicit_criteria(plan), *(each for each in plan.criteria if _applies(each, phase))]
+        return [
+            *implicit_criteria(plan, interrupt=interrupt),
+            *(each for each in plan.criteria if _applies(each, phase)),
+        ]
     live = [in_phase(each, phase) for each in plan.criteria if _applies(each, phase)]
     return [*implicit_live_criteria(plan, phase, has_baseline), *(each for each in live if each is not None)]
 

@@ -10,6 +10,7 @@ import pytest
 from pytest_cutover.criteria.implicit import NO_ROLLBACK
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
+from pytest_cutover.interrupt.model import Interrupted
 from pytest_cutover.ledger import Ledger
 from pytest_cutover.live.counts import CountedRows
 from pytest_cutover.live.rehearsed import Rehearsed
@@ -120,6 +121,12 @@ def ledger(request: pytest.FixtureRequest, plan: Plan, after: Database) -> Ledge
 def rerun(rehearsal: Rehearsal) -> Database:
     """The database after the migration ran a second time; `.run` says how that went."""
     return _or_not_checked(rehearsal.rerun)
+
+
+@pytest.fixture
+def interrupted(rehearsal: Rehearsal) -> Interrupted:
+    """What became of the migration wherever it was cut off."""
+    return _or_not_checked(rehearsal.interrupted)
 
 
 @pytest.fixture

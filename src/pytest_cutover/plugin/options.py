@@ -24,7 +24,7 @@ _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^\s&]+")
 PHASES: tuple[Phase, ...] = ("before", "after", "monitor")
 _CONFIGURABLE = ("plans", "sandbox", "report-dir", "baselines")
 _ONLY_LIVE = ("phase", "rehearsal", "baselines")
-_ONLY_REHEARSED = ("sandbox", "backup", "changed-since")
+_ONLY_REHEARSED = ("sandbox", "backup", "changed-since", "interrupt")
 _OPTIONS: dict[str, dict[str, Any]] = {
     "plan": {
         "action": "append", "metavar": "NAME", "help": "rehearse only this plan (may be given more than once)",
@@ -37,6 +37,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "and has or gets the image, else embedded",
     },
     "backup": {"metavar": "PATH", "help": "rehearse on this backup instead of the plan's own; needs one plan"},
+    "interrupt": {
+        "action": "store_true",
+        "help": "also cut the migration off at each of its statements, in three ways, and migrate again (takes long)",
+    },
     "db-url": {
         "metavar": "URL|NAME",
         "help": "look at this live database, read-only, instead of rehearsing: a URL, or a name of the plan's [targets]",
@@ -72,6 +76,7 @@ class Options:
     plan_names: tuple[str, ...]
     sandbox: str = field(repr=False)
     backup: Path | None
+    interrupt: bool
     report_dir: Path
     db_url: str | None = field(repr=False)
     phase: Phase
@@ -140,6 +145,7 @@ def read_options(config: pytest.Config) -> Options:
         plan_names=tuple(value("plan") or ()),
         sandbox=sandbox,
         backup=None if backup is None else (here / backup).resolve(),
+        interrupt=bool(config.getoption(_dest("interrupt"))),
         report_dir=report_dir,
         db_url=db_url,
         phase="rehearsal" if db_url is None else config.getoption(_dest("phase")) or "after",

@@ -63,7 +63,7 @@ class Run:
     def criteria(self, plan: Plan) -> list[Criterion]:
         """The criteria of the plan that count in this run; none where the plan has no such target."""
         if not self.live:
-            return criteria_of(plan)
+            return criteria_of(plan, interrupt=self.options.interrupt)
         address = self.addresses.get(plan.name)
         saved = address is not None and baseline_path(self.options.baselines, plan.name, address.slug).is_file()
         return criteria_of(plan, self.options.phase, saved)

@@ -10,7 +10,7 @@ from pytest_cutover.sandbox.binaries import choose_binaries
 from pytest_cutover.sandbox.container import ContainerServer, Engine
 from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.sandbox.given import GivenServer
-from pytest_cutover.sandbox.server import Server, ServerFacts
+from pytest_cutover.sandbox.server import SURVIVES_A_CRASH, Server, ServerFacts
 from pytest_cutover.sandbox.sqlite import SqliteFolder
 
 __all__ = ["AUTO", "DOCKER", "EMBEDDED", "EmbeddedServer", "Sandboxes", "Server", "ServerFacts"]
@@ -115,6 +115,20 @@ class Sandboxes:
         if key not in self._servers:
             self._servers[key] = start()
         return self._servers[key]
+
+    def server_to_crash(self, at_least: int | None = None, production: int | None = None) -> EmbeddedServer:
+        """A server of its own that survives being killed as production's would: its commits are in its log.
+
+        It is always the embedded one, whatever `choice` says: no other is ours to kill.
+
+        Raises:
+            SandboxError: none can be had, or it is older than the backup.
+        """
+        binaries, why = choose_binaries(at_least, production)
+        key = f"to crash {binaries.folder}"
+        found = self._once(key, lambda: EmbeddedServer.start(binaries, why, SURVIVES_A_CRASH))
+        assert isinstance(found, EmbeddedServer)
+        return found
 
     def _docker(self) -> Engine:
         """The Docker engine; it is looked for once."""

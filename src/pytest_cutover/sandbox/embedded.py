@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -38,6 +39,7 @@ from pytest_cutover.target import Target
 _SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60.0
 _PORT_TRIES = 5
+_STARTING = re.compile(r"FATAL:  the database system is (starting up|not yet accepting connections|in recovery mode)")
 _LOG = "server.log"
 
 _LISTENING = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "logging_collector": "off"}
@@ -53,8 +55,8 @@ class EmbeddedServer(Server):
         self._keeping = keeping
 
     @classmethod
-    def start(cls, binaries: Binaries, why: str) -> EmbeddedServer:
-        """A running server.
+    def start(cls, binaries: Binaries, why: str, settings: Mapping[str, str] | None = None) -> EmbeddedServer:
+        """A running server; `settings` are added to those of a disposable one.
 
         Raises:
             SandboxError: it could not be started; nothing is left behind.
@@ -69,7 +71,7 @@ class EmbeddedServer(Server):
             cached_password = _fill_data_directory(programs, binaries, directory, account)
             for _ in range(_PORT_TRIES):
                 port = _free_port()
-                keeping = _Keeper(programs, directory, account, port, lock)
+                keeping = _Keeper(programs, directory, account, port, lock, settings or {})
                 target = Target("127.0.0.1", port, "postgres", _SUPERUSER, cached_password)
                 if keeping.wait_until_ready(target):
                     break
@@ -104,6 +106,14 @@ class EmbeddedServer(Server):
             f"The disposable PostgreSQL {what}: {str(error).strip()}{explain_log(self.directory / _LOG)}"
         )
 
+    def crash(self) -> None:
+        """Kills every process of the server (SIGKILL), starts it again, and returns when it has recovered.
+
+        Raises:
+            SandboxError: it does not come back.
+        """
+        self._keeping.crash(self.maintenance)
+
     def close(self) -> None:
         """Ends the server and removes its files."""
         self._keeping.end(remove=True)
@@ -112,9 +122,12 @@ class EmbeddedServer(Server):
 class _Keeper:
     """The keeper process of one server, seen from our side."""
 
-    def __init__(self, programs: Path, directory: Path, account: Account, port: int, lock: int) -> None:
+    def __init__(
+        self, programs: Path, directory: Path, account: Account, port: int, lock: int, further: Mapping[str, str]
+    ) -> None:
         self._log = directory / _LOG
-        settings = DISPOSABLE_SETTINGS | _LISTENING | {"port": str(port)}
+        self._said = 0
+        settings = DISPOSABLE_SETTINGS | _LISTENING | {"port": str(port)} | dict(further)
         argv = [str(programs / "postgres"), "-D", str(directory / "data")]
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
@@ -142,6 +155,15 @@ class _Keeper:
         assert self._process.stdin is not None
         return self._process.stdin
 
+    def crash(self, target: Target) -> None:
+        """Lets the server be killed and started again; returns when it answers."""
+        # What its log says by now is not why it may not come back.
+        self._said = len(_read_log(self._log))
+        self._stdin.write(b"crash\n")
+        self._stdin.flush()
+        if not self.wait_until_ready(target):
+            raise SandboxError("The port of the disposable PostgreSQL was taken while it was started again.")
+
     def wait_until_ready(self, target: Target) -> bool:
         """True when the server answers, False when its port was taken meanwhile.
 
@@ -158,10 +180,10 @@ class _Keeper:
             with contextlib.suppress(psycopg.OperationalError):
                 target.connect().close()
                 return True
-            log = _read_log(self._log)
+            log = _read_log(self._log)[self._said :]
             if "could not bind" in log:
                 return False
-            if not _alive(pid) or "FATAL" in log.replace("FATAL:  the database system is starting up", ""):
+            if not _alive(pid) or "FATAL" in _STARTING.sub("", log):
                 raise SandboxError(f"The disposable PostgreSQL ended while starting.{explain_log(self._log)}")
             time.sleep(0.01)
         raise SandboxError(

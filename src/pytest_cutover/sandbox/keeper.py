@@ -2,8 +2,9 @@
 
 Started as a program of its own, in its own session, so that neither Ctrl-C nor the death of the asking process can
 leave a server or its data behind. It reads one line of JSON from standard input, starts the server, says
-`{"pid": …}`, and waits for standard input to end. A line `keep` before that end leaves the files. It imports nothing but the standard library: it starts fast and does
-not depend on the environment of the run.
+`{"pid": …}`, and waits for standard input to end. A line `keep` before that end leaves the files; a line `crash` kills the
+server with all its processes (SIGKILL), starts it again on what is left, and says `{"pid": …}` anew. It imports nothing
+but the standard library: it starts fast and does not depend on the environment of the run.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _STOP_TIMEOUT_S = 20.0
 
 
@@ -49,13 +52,9 @@ def _remove(directory: str) -> None:
         time.sleep(0.1)
 
 
-def main() -> None:
-    """Keep the server that standard input describes until standard input ends."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    order = json.loads(sys.stdin.readline())
+def _start(order: dict[str, Any]) -> subprocess.Popen[bytes]:
     with open(order["log"], "ab") as log:
-        server = subprocess.Popen(
+        return subprocess.Popen(
             order["argv"],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -68,17 +67,50 @@ def main() -> None:
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
         )
-    keep = False
+
+
+def _crash(server: subprocess.Popen[bytes]) -> None:
+    """Kills the server and all its processes: none of them can do, or write, anything more."""
+    if sys.platform == "linux":
+        # Those that lose their parent become ours, so that we can wait for their end.
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # It is stopped first: a server that sees its processes die goes to work, and they do where they see it die.
+    server.send_signal(signal.SIGSTOP)
+    own: list[int] = []
+    with contextlib.suppress(OSError), open(f"/proc/{server.pid}/task/{server.pid}/children", encoding="ascii") as file:
+        own = [int(word) for word in file.read().split()]
+    for pid in own:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.kill()
+    server.wait()
+    for pid in own:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def main() -> None:
+    """Keep the server that standard input describes until standard input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    order = json.loads(sys.stdin.readline())
+    server = _start(order)
+    word = ""
     try:
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps({"pid": server.pid}), flush=True)
-        # The end of input comes with whatever death of the other side. A server that ended by itself is reaped.
-        while not select.select([sys.stdin], [], [], 0.5)[0]:
-            server.poll()
-        keep = sys.stdin.readline().strip() == "keep"
+        while True:
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps({"pid": server.pid}), flush=True)
+            # The end of input comes with whatever death of the other side. A server that ended by itself is reaped.
+            while not select.select([sys.stdin], [], [], 0.5)[0]:
+                server.poll()
+            word = sys.stdin.readline().strip()
+            if word != "crash":
+                break
+            _crash(server)
+            server = _start(order)
     finally:
         _stop(server)
-        if not keep:
+        if word != "keep":
             _remove(order["directory"])
 
 

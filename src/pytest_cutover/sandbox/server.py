@@ -38,6 +38,9 @@ DISPOSABLE_SETTINGS = {
     "log_line_prefix": "%m [%p] %v %u ",
 }
 
+# A process that is killed loses what it holds in memory; what it wrote, the operating system keeps, also without fsync.
+SURVIVES_A_CRASH = {"synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica"}
+
 _FILE_COPY_SINCE = 150000
 _CONNECT_TIMEOUT_S = 5
 

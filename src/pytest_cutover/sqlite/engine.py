@@ -34,6 +34,9 @@ class SQLite(Engine):
     def server(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox, progress: Progress) -> SqliteFolder:
         return sandboxes.files()
 
+    def server_to_crash(self, sandboxes: Sandboxes, facts: BackupFacts, wanted: Sandbox) -> SqliteFolder:
+        return sandboxes.files()
+
     def restore(
         self, facts: BackupFacts, server: SqliteFolder, name: str, prelude: list[Path], owner: str | None,
         progress: Progress,

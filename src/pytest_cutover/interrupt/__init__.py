@@ -1,0 +1,1 @@
+"""What becomes of a migration that is cut off half-way."""

@@ -1,0 +1,75 @@
+"""Where a migration was cut off, in which way, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pytest_cutover.plan.model import Step
+
+Way = Literal["connection", "program", "server"]
+
+WAYS: dict[Way, str] = {
+    "connection": "connection killed",
+    "program": "program killed -9",
+    "server": "server killed -9",
+}
+"""The ways to cut, in the order in which they are tried, with their words."""
+
+Outcome = Literal["converges", "refuses", "neither", "not_reached"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place to cut, counted from 1 as the statements arrive at the server; or a moment of a program, by the clock.
+
+    `place` is `FILE:LINE`, or the step where no line is known; `inside` says that the statement had begun.
+    """
+
+    number: int
+    place: str
+    statement: str = ""
+    inside: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The point for people: `before 01.sql:3 (UPDATE …)`."""
+        if not self.statement:
+            return self.place
+        return f"{'inside' if self.inside else 'before'} {self.place} ({self.statement})"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One try: the point, the way, and what migrating again led to; `detail` says it in words."""
+
+    point: Point
+    way: Way
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """All tries of one plan, in order.
+
+    `untried` says for each way that could not be tried why not; `varying` are the columns that were not compared, since
+    no two runs agree on them. `unit` is what a point is: a statement, or a moment.
+    """
+
+    cuts: tuple[Cut, ...]
+    points: int
+    unit: str = "statement"
+    untried: dict[Way, str] = field(default_factory=dict)
+    varying: tuple[str, ...] = ()
+    server: str = ""
+
+    def of(self, outcome: Outcome) -> list[Cut]:
+        """The tries that ended so."""
+        return [cut for cut in self.cuts if cut.outcome == outcome]
+
+
+def step_name(step: Step) -> str:
+    """The step for people: a program by its own name, without the Python that runs it and without its options."""
+    words = [word for word in step.command or () if word != "{python}"]
+    return words[0] if words else step.name
