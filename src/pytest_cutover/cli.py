@@ -16,6 +16,7 @@ from pytest_cutover.names import nearest
 from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, load_plans
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plan.targets import live_addresses, resolve
+from pytest_cutover.report.annotations import in_workflow, problem_annotations
 from pytest_cutover.sandbox import AUTO, Sandboxes
 
 _DESCRIPTION = """\
@@ -153,13 +154,15 @@ def _check(given: argparse.Namespace) -> int:
             continue
         backup = backup_path(plan)
         if backup is not None and not backup.exists():
-            problems.append(f"{plan.name}: backup.path: there is no file {backup}")
+            problems.append(f"{folder.relative_to(plans.parent)}/{PLAN_FILE}: backup.path: there is no file {backup}")
             continue
         print(f"{plan.name}: {len(plan.criteria)} criteria, {len(plan.file.migrate.steps)} step(s): in order")
         for warning in plan_warnings(plan):
             print(f"  warning: {warning}")
     for problem in problems:
         print(problem, file=sys.stderr)
+    if in_workflow():
+        print("\n".join(problem_annotations(problems, plans.parent)))
     return 2 if problems else 0
 
 

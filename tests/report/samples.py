@@ -457,7 +457,14 @@ def migration_failed() -> Result:
     change(plan, "applies", outcome="failed", message="Step 2 of 8 failed.", actual="1 step, then an error")
     for number, one in enumerate(plan["steps"]):
         if number == 1:
-            one |= {"outcome": "failed", "seconds": 0.311, "error": error, "statements": []}
+            one |= {
+                "outcome": "failed",
+                "seconds": 0.311,
+                "error": error,
+                "statements": [],
+                "file": "migrations/vatsim_cid/02_cid_from_flights.sql",
+                "line": 4,
+            }
         elif number > 1:
             one |= {"outcome": "not_run", "seconds": 0.0, "statements": [], "notices": []}
     plan |= {

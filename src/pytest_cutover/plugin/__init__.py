@@ -16,7 +16,7 @@ import pytest
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.live.facts import finish_live, live_plan_result
 from pytest_cutover.plan.model import Plan
-from pytest_cutover.plugin import pytest_html
+from pytest_cutover.plugin import github, pytest_html
 from pytest_cutover.plugin.claims import CLAIM, MARKER, OWN_CHECK, claim_of, parametrize
 from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them here)
     after,
@@ -37,11 +37,11 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     trace,
 )
 from pytest_cutover.plugin.options import VERIFICATIONS, add_options, read_options
-from pytest_cutover.plugin.outcomes import PAYLOAD, record_of, shape_report, to_record
+from pytest_cutover.plugin.outcomes import PAYLOAD, properties, record_of, shape_report, to_record
 from pytest_cutover.plugin.progress import Progress
 from pytest_cutover.plugin.session import RUN, Run, forget_earlier_results, start_run
-from pytest_cutover.report.page import write_page
-from pytest_cutover.report.result import build_result, plan_result, write_result
+from pytest_cutover.report.files import write_files
+from pytest_cutover.report.result import build_result, plan_result
 from pytest_cutover.report.terminal import summary_lines
 from pytest_cutover.verdict import EXIT_STATUS, NOT_CHECKED, Record
 
@@ -143,6 +143,8 @@ def pytest_runtest_makereport(
     if claim is not None and run is not None:
         not_applicable = shape_report(report, call, claim) is not None
         record = record_of(report, claim, {each.name: each for each in run.plans}, not_applicable)
+        if record is not None:
+            item.user_properties += properties(claim.plan, record)
         facts = {}
         if report.when == "teardown":
             for name in [claim.plan] if claim.plan else [each.name for each in run.plans]:
@@ -179,6 +181,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Remembers the run for the hooks that are given no configuration."""
     global _active
     _active = session.config.stash.get(RUN, None)
+    if _active is not None:
+        github.pause_commands(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -211,8 +215,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             config.workeroutput["cutover_claims"] = run.claims  # type: ignore[attr-defined]
             return
         run.result = _result(run)
-        write_result(run.result, run.options.report_dir / "result.json")
-        write_page(run.result, run.options.report_dir / "report.html")
+        write_files(run.result, run.options.report_dir)
     finally:
         run.close()
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -283,6 +286,7 @@ def pytest_terminal_summary(
     report = _shown(run.options.report_dir / "report.html")
     for text, style in summary_lines(run.result, width=terminalreporter._tw.fullwidth, report=report):
         terminalreporter.write_line(text, **_STYLES[style])
+    github.tell(config, run)
 
 
 def _shown(path: Path) -> str:
@@ -294,6 +298,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends what a run that broke off may have left."""
     global _active
     run = config.stash.get(RUN, None)
+    github.resume_commands(config)
     if run is not None:
         _active = None
         try:

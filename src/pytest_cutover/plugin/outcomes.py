@@ -13,8 +13,11 @@ from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin.claims import Claim
 from pytest_cutover.report.evidence import show_evidence
+from pytest_cutover.report.text import clean, shorten
 from pytest_cutover.verdict import FAILED, NOT_APPLICABLE, NOT_CHECKED, PASSED, Record
 
+_PROPERTIES = ("kind", "outcome", "before", "expected", "actual", "reason", "why", "source")
+_LONGEST_PROPERTY = 2_000
 PAYLOAD = "cutover"
 """The attribute under which a report carries what a worker knows to the controller."""
 
@@ -117,6 +120,12 @@ def _last_line(report: pytest.TestReport) -> str:
 
 def _shown(evidence: tuple[Evidence, ...], plan: Plan | None) -> list[dict[str, Any]]:
     return [show_evidence(each, plan.file.report) for each in evidence] if plan is not None else []
+
+
+def properties(plan: str | None, record: dict[str, Any]) -> list[tuple[str, object]]:
+    """What of a record stands in the file of --junitxml, as name and value; nothing that a reader of XML refuses."""
+    known = {"plan": plan, "criterion": record["id"]} | {name: record[name] for name in _PROPERTIES}
+    return [(name, shorten(clean(value), _LONGEST_PROPERTY)) for name, value in known.items() if value]
 
 
 def to_record(data: dict[str, Any]) -> Record:

@@ -26,7 +26,9 @@ from pytest_cutover.plugin.claims import criteria_of, marked_kinds
 from pytest_cutover.plugin.options import VERIFICATIONS, Options
 from pytest_cutover.plugin.progress import Progress
 from pytest_cutover.rehearsal import Rehearsal, Restores
+from pytest_cutover.report.annotations import in_workflow, problem_annotations
 from pytest_cutover.report.facts import rehearsal_facts
+from pytest_cutover.report.files import FILES
 from pytest_cutover.sandbox import Sandboxes
 
 
@@ -161,6 +163,8 @@ def start_run(options: Options, progress: Progress) -> Run:
         plans = load_plans(folders, options.plan_root, KINDS, own)
     except PlanError as error:
         count = len(error.problems)
+        if in_workflow():
+            print("\n".join(["", *problem_annotations(error.problems, options.plan_root)]), flush=True)
         head = f"{count} mistakes in the plans; nothing was started.\n" if count > 1 else ""
         raise pytest.UsageError(head + str(error)) from error
     try:
@@ -202,7 +206,7 @@ def forget_earlier_results(options: Options) -> None:
         if options.db_url is not None:
             keep_rehearsals(report_dir)
         report_dir.mkdir(parents=True, exist_ok=True)
-        for name in ("result.json", "report.html", "pytest.html", "summary.md", "deployment.md"):
+        for name in FILES:
             (report_dir / name).unlink(missing_ok=True)
     except CutoverError as error:
         raise pytest.UsageError(str(error)) from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pytest_cutover.catalog import diff
 from pytest_cutover.lint import plan_warnings, rehearsal_warnings
 from pytest_cutover.migrate import StepRun
 from pytest_cutover.names import parse_relation
+from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
 from pytest_cutover.sandbox import Server
 
@@ -17,7 +19,7 @@ def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
     """Everything that is known by now; what did not happen yet is left out or empty."""
     known: dict[str, Any] = {
         "stages": [{"name": name} | vars(stage) for name, stage in rehearsal.stages.items()],
-        "steps": [_step(step, rehearsal) for step in rehearsal.migration.steps] if rehearsal.migration else [],
+        "steps": _steps(rehearsal),
         "rollbacks": [_rollback(done) for done in rehearsal.rollbacks.values()],
         "schema_diff": _schema_differences(rehearsal),
         "notes": [],
@@ -105,18 +107,38 @@ def _schema_differences(rehearsal: Rehearsal) -> list[dict[str, Any]]:
     ]
 
 
-def _step(step: StepRun, rehearsal: Rehearsal) -> dict[str, Any]:
+def _steps(rehearsal: Rehearsal) -> list[dict[str, Any]]:
+    if rehearsal.migration is None:
+        return []
+    declared = rehearsal.plan.file.migrate.steps
+    return [_step(run, step, rehearsal) for run, step in zip(rehearsal.migration.steps, declared)]
+
+
+def _step(run: StepRun, step: Step, rehearsal: Rehearsal) -> dict[str, Any]:
     shown = rehearsal.plan.file.report.evidence != "none"
+    path = _error_file(run, step, rehearsal.plan)
     return {
-        "name": step.name,
-        "seconds": step.seconds,
-        "outcome": step.outcome,
-        "budget": step.budget,
-        "error": str(step.error) if step.error else None,
-        "statements": [asdict(each) for each in step.statements],
-        "notices": [asdict(each) for each in step.notices],
-        "output": step.output if shown else "",
+        "name": run.name,
+        "seconds": run.seconds,
+        "outcome": run.outcome,
+        "budget": run.budget,
+        "error": str(run.error) if run.error else None,
+        "file": path,
+        "line": run.error and path and (run.error.line or 1),
+        "statements": [asdict(each) for each in run.statements],
+        "notices": [asdict(each) for each in run.notices],
+        "output": run.output if shown else "",
     }
+
+
+def _error_file(run: StepRun, step: Step, plan: Plan) -> str | None:
+    """The file that holds the failed statement, from the repository's root; None where it is in no file."""
+    if run.error is None or run.error.file is None:
+        return None
+    path = plan.path(step.sql) if step.sql is not None else None
+    if step.flyway is not None:
+        path = next(plan.path(step.flyway).rglob(Path(run.error.file).name), None)
+    return path.relative_to(plan.root).as_posix() if path is not None and path.is_relative_to(plan.root) else None
 
 
 def _rollback(done: RollbackRun) -> dict[str, Any]:

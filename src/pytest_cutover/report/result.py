@@ -111,9 +111,14 @@ def _reason(verdict: str | None, plans: Sequence[Mapping[str, Any]], selection: 
 
 def write_result(result: Mapping[str, Any], path: Path) -> None:
     """Writes the file in one step: nobody ever reads half of it."""
+    write_text(json.dumps(result, indent=1, ensure_ascii=False, default=str) + "\n", path)
+
+
+def write_text(content: str, path: Path) -> None:
+    """Writes a text in one step: nobody ever reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(result, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    aside.write_text(content, encoding="utf-8", errors="backslashreplace")
     os.replace(aside, path)
 
 

@@ -21,7 +21,8 @@ _CONFTEST_ADVICE = "add to it: from pytest_cutover.plugin.options import add_sho
 _REPORTS_README = """\
 # reports
 
-Each run writes here: `report.html` for people, `pytest.html` with pytest's own log, `result.json` for programs.
+Each run writes here: `report.html` for people, `summary.md` for a pull request, `deployment.md` as the log of a deployment,
+`pytest.html` with pytest's own log, `result.json` for programs.
 They are not kept in git.
 """
 
