@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pytest_cutover.report import fields, text, view
+from pytest_cutover.report.items import CriterionView
 from pytest_cutover.report.markdown import code, prose, table
 
 LIMIT = 64_000
@@ -67,7 +68,7 @@ def _stopping(run: view.RunView) -> Iterator[str]:
             yield from ("", f"and {len(plan.failed) - _FAILED:,} more failed in {prose(plan.name)}")
 
 
-def _found(criterion: view.CriterionView) -> Iterator[str]:
+def _found(criterion: CriterionView) -> Iterator[str]:
     pairs = (("before", criterion.before), ("expected", criterion.expected), ("found", criterion.actual))
     yield from (f"* {label}: {code(value)}" for label, value in pairs if value)
     for evidence in criterion.evidence[:1]:
