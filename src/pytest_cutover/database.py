@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.content import RowDifferences, TableContent
 from pytest_cutover.content.settled import Settled
+from pytest_cutover.errors import NotChecked
 from pytest_cutover.language import Language
 from pytest_cutover.migrate.result import StepsRun
 from pytest_cutover.sql import Statement
@@ -165,6 +166,14 @@ class Database(ABC):
 
     def require(self, what: str) -> None:
         """Raises NoBaseline where nothing is known of this database, so that `what` cannot be done."""
+
+    def proved_in_rehearsal(self, criterion: str) -> str:
+        """When the criterion passed in the rehearsal that a live run is compared with, for what a live run cannot prove.
+
+        Raises:
+            NotChecked: nobody knows of such a rehearsal.
+        """
+        raise NotChecked("it was not compared with a rehearsal")
 
     def scalar(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
         """The first value of the first row, None where there is no row.

@@ -97,3 +97,32 @@ def test_a_server_is_no_file(project: Project) -> None:
     """The address must fit the plan's engine."""
     assert project.run("--db-url=postgresql://u@h/d") == 4
     assert "the plan first is for SQLite: write sqlite:///PATH" in project.output
+
+
+def test_instants_that_were_rehearsed_let_a_live_file_go(project: Project) -> None:
+    """Its form is looked at here; where the plan is not the one that was rehearsed, that is not enough."""
+    moments = (
+        "CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT); INSERT INTO events VALUES (1, '2026-01-01 07:00:00');"
+    )
+    convert = "UPDATE events SET at = replace(at, ' ', 'T') || 'Z' WHERE at LIKE '% %';"
+    plan = (
+        PLAN.replace("[changes]", '[changes]\nrows.events.changed = ["at"]')
+        + '[[criteria]]\nid = "at-utc"\nkind = "utc"\ntable = "events"\ncolumns = ["at"]\nsource = "UTC"\n'
+    )
+    execute(project.root / "fixtures" / "parcels.db", moments)
+    project.plan(
+        text=plan, migration=MIGRATION + convert,
+        rollback="ALTER TABLE parcels DROP COLUMN weight_g; UPDATE events SET at = replace(rtrim(at, 'Z'), 'T', ' ');",
+    )  # fmt: skip
+    file = execute(project.root / "live.db", BACKUP + moments)
+    assert project.run() == 0, project.output
+
+    assert project.run(f"--db-url=sqlite:///{file}", "--phase=before") == 0, project.output
+    assert project.outcome("at-utc") == "passed"
+    execute(file, MIGRATION + convert)
+    assert project.run(f"--db-url=sqlite:///{file}") == 0, project.output
+    assert "was proved in the rehearsal of" in project.result["plans"][0]["criteria"][-1]["message"]
+
+    project.write("migrations/first/plan.toml", plan.replace('source = "UTC"', 'source = "+07:00"'))
+    assert project.run(f"--db-url=sqlite:///{file}") == 10, project.output
+    assert "plan.toml is not the one that was rehearsed" in project.output

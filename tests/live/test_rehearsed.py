@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from pytest_cutover.catalog import Catalog, diff, read_catalog
+from pytest_cutover.errors import NotChecked
 from pytest_cutover.live.rehearsed import Rehearsed
+from pytest_cutover.plan.model import Plan
 from pytest_cutover.target import Target
 
 TABLES = "CREATE TABLE a (id int); CREATE TABLE b (id int); GRANT SELECT ON a TO PUBLIC;"
@@ -74,3 +76,18 @@ def test_what_only_the_prelude_made_is_not_compared(new_database: Callable[..., 
     assert found == ["column:auth.users.mail"]
     assert not rehearsed.compares(found[0], then, live)
     assert rehearsed.compares("table:a", then, live)
+
+
+def test_only_what_passed_in_the_rehearsal_of_this_plan_is_proved() -> None:
+    """A GO may hold a criterion that was waived, and a plan may have changed since."""
+    empty = Catalog(170000)
+    rehearsed = Rehearsed(
+        "2026-01-15", "GO", "17.1", "postgres", empty, empty, plan_sha256="abc", passed=frozenset({"at-utc"})
+    )
+    same, other = (Plan.model_construct(plan_sha256=digest) for digest in ("abc", "def"))
+
+    assert rehearsed.proves("at-utc", same) == "2026-01-15"
+    with pytest.raises(NotChecked, match=r"did not pass in the rehearsal of 2026-01-15"):
+        rehearsed.proves("waived", same)
+    with pytest.raises(NotChecked, match=r"not the one that was rehearsed on 2026-01-15"):
+        rehearsed.proves("at-utc", other)

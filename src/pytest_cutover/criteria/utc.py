@@ -13,11 +13,13 @@ from typing_extensions import Self
 from pytest_cutover.content.settled import Settled
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import listed, rows
+from pytest_cutover.criteria.forms import unsettled
 from pytest_cutover.criteria.instants import Instant, Reader, matcher, may_be_long, read_utc
 from pytest_cutover.criteria.rows import TableKind, absent_columns
+from pytest_cutover.criteria.timestamps import Timestamps
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
-from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier
 from pytest_cutover.plan.values import ColumnName, TableName
 
@@ -25,6 +27,7 @@ _WITH_ZONE = ("timestamp with time zone", "timestamptz")
 _NOT_UTC = "is not ISO 8601 in UTC"
 _MOVED = "means another instant"
 _UNREAD = "could not be read before"
+_UNREADABLE = "cannot be read for sure"
 _LOST = "is NULL, and had a value"
 _MADE_UP = "has a value, and was NULL"
 _TOUCHED = "is no timestamp, and changed"
@@ -55,11 +58,14 @@ class Utc(TableKind):
         "Each value was read: a `T`, a date of the calendar, seconds with any fraction, and `Z` or `+00:00` at the end. It "
         "was compared, digit by digit of the fraction, with the same row's value before the migration, which was read in "
         "the zone that it names itself or that `source` says. Values of a pattern in `skip` are as they were. A value that "
-        "could not be read before is a failure. Of a `timestamptz` column only the instant is compared."
+        "could not be read before is a failure. Of a `timestamptz` column only the instant is compared. On a live database, "
+        "whose rows of before are gone, each value's form is proved, and only where the criterion passed in the rehearsal of "
+        "this very plan and migration; ahead of the migration that each value can be read in the zones of `source`."
     )
     CANNOT: ClassVar[str] = (
         "Whether `source` is right, nobody can read in the data: it is what the plan claims. New rows are only looked at for "
-        "their form, and rows that are gone not at all: `row_count` and `[changes]` see those. Of a table without a primary "
+        "their form, and rows that are gone not at all: `row_count` and `[changes]` see those. A live run compares no instant: "
+        "what the migration makes of a form that the backup does not hold, only a newer backup can tell. Of a table without a primary "
         "key the instants of each column are compared as a whole, so that two that changed places pass."
     )
     EXAMPLE: ClassVar[Example] = Example(
@@ -84,6 +90,7 @@ class Utc(TableKind):
 
     _reader: Reader = PrivateAttr()
     _left_out: re.Pattern[str] | None = PrivateAttr()
+    _ahead: bool = PrivateAttr(False)
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
@@ -91,11 +98,19 @@ class Utc(TableKind):
         self._left_out = matcher(self.skip)
         return self
 
+    def before_values(self) -> Utc:
+        """Ahead of the migration: each value can be read."""
+        found = self.model_copy()
+        found._ahead = True
+        return found
+
     def find(self, before: Database, after: Database) -> Finding:
         """Finds the values that are not in UTC, or mean another instant."""
         lacking = self.missing(before, after, self.table, self.columns)
         if lacking is not None:
             return lacking
+        if after.live:
+            return self._forms(before, after)
         before.require(f"comparing the instants of {self.table}")
         gone = absent_columns(before, self.table, self.columns)
         if gone:
@@ -106,8 +121,8 @@ class Utc(TableKind):
         old, new = settled.old, settled.new
         if not new and not settled.rows:
             return self.empty(before, self.table, expected)
-        typed = {each.name for each in after.catalog.columns_of(self.table) if each.type in _WITH_ZONE}
-        counted = _Count(self.columns)
+        typed = self._typed(after)
+        counted = Timestamps(self.columns)
         counted.timestamps, counted.skipped = settled.timestamps, settled.skipped
         for place, values in new.items():
             earlier = old.get(place) if key else None
@@ -135,7 +150,45 @@ class Utc(TableKind):
             actual=counted.actual(), evidence=(counted.evidence(self.table, key),), held_before=held_before,
         )  # fmt: skip
 
-    def _judge(self, counted: _Count, place: tuple[Any, ...], column: str, was: Any, now: Any, typed: bool) -> None:
+    def _forms(self, before: Database, after: Database) -> Finding:
+        """Finds the values of a live database that have no form that they may have."""
+        typed = self._typed(after)
+        found = unsettled(after, self.table, self.columns, typed, self._reader.offsets() if self._ahead else None)
+        counted = Timestamps(self.columns)
+        counted.timestamps = found.values
+        for place, values in found.rows:
+            for column, value in zip(self.columns, values):
+                if self._skips(value):
+                    counted.timestamps -= 1
+                    counted.skipped += 1
+                elif value is not None:
+                    read = self._meant(value) if self._ahead else self._after(value, column in typed)
+                    if read is None:
+                        counted.note(place, column, _UNREADABLE if self._ahead else _NOT_UTC)
+        expected = f"{listed(self.columns)} " + ("to be read in the zones of `source`" if self._ahead else "in UTC")
+        if counted.wrong:
+            return Finding(
+                False, counted.message(self.table), expected=expected, actual=counted.actual(),
+                evidence=(counted.evidence(self.table, found.key),),
+            )  # fmt: skip
+        if counted.timestamps == 0:
+            raise NotChecked(f"{self.table} holds no timestamp in {listed(self.columns)}, so this proves nothing")
+        skipped = f"; left out: {counted.skipped:,}" if counted.skipped else ""
+        number = f"all {counted.timestamps:,} timestamps of {self.table}"
+        if self._ahead:
+            return Finding(
+                True, f"{number} can be read{skipped}", expected=expected, actual=f"{counted.timestamps:,} readable"
+            )
+        rehearsed = before.proved_in_rehearsal(self.id)
+        return Finding(
+            True, f"{number} are in UTC by their form{skipped}; that they mean what they meant was proved in the rehearsal "
+            f"of {rehearsed} and is not compared here", expected=expected, actual=f"{counted.timestamps:,} in UTC by form",
+        )  # fmt: skip
+
+    def _typed(self, after: Database) -> set[str]:
+        return {each.name for each in after.catalog.columns_of(self.table) if each.type in _WITH_ZONE}
+
+    def _judge(self, counted: Timestamps, place: tuple[Any, ...], column: str, was: Any, now: Any, typed: bool) -> None:
         if was is None or now is None:
             if was is not _NO_ROW and (was is None) != (now is None):
                 counted.note(place, column, _MADE_UP if was is None else _LOST)
@@ -158,7 +211,7 @@ class Utc(TableKind):
             elif meant != found:
                 counted.note(place, column, _MOVED)
 
-    def _as_bag(self, counted: _Count, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> None:
+    def _as_bag(self, counted: Timestamps, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> None:
         """Compares each column's instants, NULLs and skipped values as a whole."""
         for number, column in enumerate(self.columns):
             meant = Counter(self._sign(values[number], after=False) for values in old.values())
@@ -220,42 +273,3 @@ class _NoRow:
 
 
 _NO_ROW = _NoRow()
-
-
-class _Count:
-    """What the values were found to be."""
-
-    def __init__(self, columns: list[str]) -> None:
-        self.columns = columns
-        self.timestamps = 0
-        self.skipped = 0
-        self.wrong: list[tuple[tuple[Any, ...], str, str]] = []
-
-    def note(self, place: tuple[Any, ...], column: str, what: str) -> None:
-        """Notes one wrong value."""
-        self.wrong.append((place, column, what))
-
-    def message(self, table: str) -> str:
-        """What is wrong, the commonest first, each with its columns."""
-        kinds = Counter(what for _, _, what in self.wrong)
-        parts = []
-        for what, number in kinds.most_common():
-            names = sorted({column for _, column, kind in self.wrong if kind == what}, key=self.columns.index)
-            told = (
-                what
-                if number == 1
-                else what.replace("is ", "are ", 1).replace("means", "mean").replace("has ", "have ", 1)
-            )
-            told = told.replace("was", "were") if number > 1 else told
-            parts.append(f"{number:,} of {max(self.timestamps, number):,} timestamps of {table}.{listed(names)} {told}")
-        return ", and ".join(parts)
-
-    def actual(self) -> str:
-        """The numbers alone, so that a waiver accepts these and no others."""
-        kinds = Counter(what for _, _, what in self.wrong)
-        return "; ".join(f"{number:,} {what}" for what, number in sorted(kinds.items()))
-
-    def evidence(self, table: str, key: tuple[str, ...]) -> Evidence:
-        """The keys of the wrong values; a value is never shown."""
-        found = [(*(place if key else ()), column, what) for place, column, what in self.wrong]
-        return Evidence.of(f"Timestamps of {table} that are wrong", (*key, "column", "what"), found)

@@ -20,7 +20,10 @@ KEPT = "rehearsed.json"
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """One plan's rehearsal: when it began, its verdict, where, and the schemas before and after the migration."""
+    """One plan's rehearsal: when it began, its verdict, where, and the schemas before and after the migration.
+
+    `plan_sha256` is that of its plan.toml, `passed` has the criteria that passed in it.
+    """
 
     started: str
     verdict: str
@@ -30,6 +33,20 @@ class Rehearsed:
     after: Catalog
     schemas: tuple[str, ...] | None = None
     backup_taken: str | None = None
+    plan_sha256: str = ""
+    passed: frozenset[str] = frozenset()
+
+    def proves(self, criterion: str, plan: Plan) -> str:
+        """When the criterion passed, as this plan has it.
+
+        Raises:
+            NotChecked: it did not, or plan.toml was another one.
+        """
+        if self.plan_sha256 != plan.plan_sha256:
+            raise NotChecked(f"plan.toml is not the one that was rehearsed on {self.started}: rehearse it again")
+        if criterion not in self.passed:
+            raise NotChecked(f"it did not pass in the rehearsal of {self.started}: it was waived or not asked there")
+        return self.started
 
     def comparable_to(self, live: Catalog, *, migrated: bool) -> tuple[Catalog, str]:
         """The rehearsed schema as it would be with the live owners' names, and a remark where a name was put in.
@@ -106,6 +123,8 @@ def read_rehearsals(path: Path) -> dict[str, Any]:
                 "server_version": plan["target"].get("server_version", ""),
                 "superuser": plan["target"].get("superuser", ""), "schemas": plan["target"].get("schemas"),
                 "schema": plan.get("schema"), "backup_taken": plan.get("backup", {}).get("taken"),
+                "plan": plan["hashes"]["plan"],
+                "passed": [each["id"] for each in plan["criteria"] if each["outcome"] == "passed"],
             }
             for plan in result["plans"]
         }  # fmt: skip
@@ -138,4 +157,5 @@ def rehearsed(known: Mapping[str, Any], plan: Plan, path: Path) -> Rehearsed:
         found["started"], found["verdict"], found["server_version"], found["superuser"],
         Catalog.from_json(schema["before"]), Catalog.from_json(schema["after"]),
         None if found["schemas"] is None else tuple(found["schemas"]), found.get("backup_taken"),
+        found.get("plan", ""), frozenset(found.get("passed", [])),
     )  # fmt: skip

@@ -80,7 +80,10 @@ class LiveRun:
         """What is known of the database before the migration: the saved baseline, or nothing."""
         if self._before is None:
             baseline = None if self.phase == "before" else load_baseline(self.path)
-            self._before = SavedDatabase(self.database.dialect, self.database.language, baseline, self.path)
+            self._before = SavedDatabase(
+                self.database.dialect, self.database.language, baseline, self.path,
+                lambda criterion: self.rehearsed().proves(criterion, self.plan),
+            )  # fmt: skip
         return self._before
 
     def after(self) -> Database:
