@@ -89,6 +89,8 @@ def test_the_next_run_sweeps_what_a_killed_keeper_left() -> None:
     assert holder.stdout is not None
     directory = Path(holder.stdout.readline().strip())
     postmaster = int((directory / "data" / "postmaster.pid").read_text().split()[0])
+    # What a killed server shares between its processes would stay in the machine's memory if it were not in the folder.
+    assert "/dev/shm/PostgreSQL." not in Path(f"/proc/{postmaster}/maps").read_text()
     keeper = int(Path(f"/proc/{postmaster}/stat").read_text().rsplit(")", 1)[1].split()[1])
     os.kill(holder.pid, signal.SIGSTOP)  # or it would notice nothing, but the pipe would stay open
     os.kill(keeper, signal.SIGKILL)

@@ -42,7 +42,6 @@ _START_TIMEOUT_S = 180.0
 _POLL_S = 0.05
 _LOG_LINES = 12
 _FOREIGN_AGE_S = 24 * 3600
-_SHARED_MEMORY = "1g"
 _LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
 
 Progress = Callable[[str], None]
@@ -323,7 +322,7 @@ def _container(engine: Engine, image: str, run: str, directory: Path) -> Postgre
     container.with_env("POSTGRES_INITDB_ARGS", "--no-sync")
     container.with_kwargs(
         labels={LABEL_RUN: run, LABEL_HOST: _this_machine(), LABEL_DIRECTORY: str(directory)},
-        shm_size=_SHARED_MEMORY, **_own_network(engine),
+        **_own_network(engine),
     )  # fmt: skip
     # A remote engine's loopback is out of our reach.
     ports: dict[str, Any] = {f"{_PORT}/tcp": ("127.0.0.1", None) if engine.is_local else None}

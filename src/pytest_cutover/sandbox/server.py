@@ -30,6 +30,8 @@ DISPOSABLE_SETTINGS = {
     "max_connections": "100",
     "max_locks_per_transaction": "256",
     "jit": "off",
+    # In files of the data directory, so that nothing stays in the machine's memory when a server is killed.
+    "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
