@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_cutover import __version__
 from pytest_cutover.criteria import KINDS
@@ -17,7 +18,11 @@ from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, 
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plan.targets import live_addresses, resolve
 from pytest_cutover.report.annotations import in_workflow, problem_annotations
+from pytest_cutover.report.text import one_line
 from pytest_cutover.sandbox import AUTO, Sandboxes
+
+if TYPE_CHECKING:
+    from pytest_cutover.signoff import SignOff
 
 _DESCRIPTION = """\
 Rehearse a database migration on a restored backup, prove every success criterion, and get a go/no-go.
@@ -42,8 +47,15 @@ all cuts are overcome, 1 where one is not, 10 where that could not be found out.
 """
 
 
+_SIGN_OFF = """\
+Adds to sign-off.json beside the result who approved it, what and when, bound to the result's SHA-256. A result that is
+not GO is refused without --despite. With --verify: exit status 0 where the result as it is now was approved, 1 where
+nobody did, or where it changed since.
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, or 2 where something is wrong."""
+    """Runs one command; returns the exit status: 0, 2 where something is wrong, 1 for a sign-off that is refused or missing."""
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.command is None:
@@ -107,6 +119,26 @@ def _parser() -> argparse.ArgumentParser:
     interrupt.add_argument("plan", metavar="PLAN", help="the plan's name: its folder below migrations/")
     interrupt.add_argument("--plans", default="migrations", type=Path, metavar="DIR", help="the folder of plans")
     interrupt.set_defaults(run=_interrupt)
+
+    sign_off = commands.add_parser(
+        "sign-off", help="note who approved a result, or verify that it is the one that was approved",
+        description=_SIGN_OFF, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    sign_off.add_argument("--by", metavar="WHO", help="who approves: a team or a role")
+    sign_off.add_argument(
+        "--what", default="", metavar="TEXT", help="what is approved (default: the plans of the result)"
+    )
+    sign_off.add_argument(
+        "--despite", default="", metavar="REASON", help="approve a result that is not GO, and say why"
+    )
+    sign_off.add_argument(
+        "--verify", action="store_true", help="say who approved the result as it is now; else exit with 1"
+    )
+    sign_off.add_argument(
+        "--result", default=Path("reports/result.json"), type=Path, metavar="PATH",
+        help="the result (default: reports/result.json)",
+    )  # fmt: skip
+    sign_off.set_defaults(run=_sign_off)
 
     kinds = commands.add_parser("kinds", help="the criterion kinds: what each proves, its keys, an example")
     kinds.add_argument("kind", nargs="?", help="only this kind")
@@ -232,6 +264,39 @@ def _progress() -> Iterator[Callable[[str], None]]:
     finally:
         if shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _sign_off(given: argparse.Namespace) -> int:
+    from pytest_cutover.signoff import SignOffRefusedError, sign, verify
+
+    if given.verify == (given.by is not None):
+        raise CutoverError("give either --by WHO to sign off, or --verify to see who did")
+    if not given.verify:
+        try:
+            entry = sign(given.result, given.by, given.what, given.despite)
+        except SignOffRefusedError as refusal:
+            print(f"cutover: {refusal}", file=sys.stderr)
+            return 1
+        print(f"{given.result}: {_signed(entry)}")
+        return 0
+    verified = verify(given.result)
+    for entry in verified.bound:
+        print(f"{given.result}: {_signed(entry)}")
+    if verified.bound:
+        return 0
+    count = len(verified.others)
+    said = "nobody signed it off"
+    if count:
+        last = verified.others[-1]
+        said = f"it changed since it was signed off by {one_line(last.by)} at {last.when}, or is of another run"
+    print(f"cutover: {given.result} (SHA-256 {verified.sha256}): {said}", file=sys.stderr)
+    return 1
+
+
+def _signed(entry: SignOff) -> str:
+    words = f"{entry.verdict or 'no verdict'}, signed off by {entry.by} at {entry.when}: {entry.what}"
+    words += f"; waived: {', '.join(entry.waived)}" if entry.waived else ""
+    return one_line(f"{words}; despite: {entry.despite}" if entry.despite else words)
 
 
 def _plan_named(plans: Path, name: str) -> Plan:
