@@ -19,6 +19,13 @@ def test_preflight(criterion, after, live_run):
     assert finding, finding
 
 
+@pytest.mark.criterion("health")
+def test_health(criterion, after, live_run):
+    """The server is well, and stays so."""
+    finding = criterion.check(after, live_run)
+    assert finding, finding
+
+
 @pytest.mark.criterion("connections")
 def test_connections(criterion, before, after):
     """There are connections left."""

@@ -214,6 +214,30 @@ def _refuse_writing(root: Any, kind: str) -> None:
                 raise ValueError(f"calls {called}(), which does more than read")
 
 
+_CONSTANTS = ("SCONST", "USCONST", "ICONST", "FCONST", "BCONST", "XCONST")
+_SHOWN_WHOLE = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE_P", "MERGE", "VALUES", "TABLE")
+_SHAPE = 120
+
+
+def shape_of(text: str) -> str:
+    """The statement on one line, shortened, without a constant or comment: `SELECT * FROM t WHERE id = ?`.
+
+    Of what is no query, as ALTER ROLE, only the leading key words are left: names may be secrets there.
+    """
+    try:
+        tokens = [each for each in _tokens(text) if each[1] not in ("SQL_COMMENT", "C_COMMENT")]
+    except ValueError:
+        return "(a statement that cannot be read)"
+    whole = next((name in _SHOWN_WHOLE for _, name, _, _ in tokens if name != "ASCII_40"), False)
+    shape, end = "", 0
+    for word, name, start, stop in tokens:
+        if not whole and name in ("IDENT", "UIDENT", *_CONSTANTS):
+            return f"{shape} …"
+        shape += (" " if shape and start > end else "") + ("?" if name in _CONSTANTS else word)
+        end = stop
+    return shape if len(shape) <= _SHAPE else shape[: _SHAPE - 1] + "…"
+
+
 def _tokens(text: str) -> Iterator[tuple[str, str, int, int]]:
     """Each token: its text, the scanner's name of it, first byte, byte behind it."""
     raw = text.encode()

@@ -57,6 +57,18 @@ def test_a_forgotten_transaction_stops_the_migration_before_it_begins(live: Live
     assert "typed-in" not in live.project.output + json.dumps(live.project.result)
 
 
+def test_the_monitor_writes_figures_down_and_shows_them_by_day(migrated: Live) -> None:
+    """The server has no pg_stat_statements, which is said; nobody asked for it."""
+    assert migrated.run("--db-url=production", "--phase=monitor") == 0, migrated.project.output
+
+    for question in ("locks", "indexes", "orphans"):
+        assert migrated.outcomes[f"health:{question}"] == "passed"
+    plan = migrated.project.result["plans"][0]
+    assert plan["history"][0]["figures"]["tables"][0]["name"] == "parcels"
+    assert "CREATE EXTENSION pg_stat_statements" in str(plan["notes"])
+    assert "Size of tables with their indexes" in (migrated.project.root / "reports/report.html").read_text("utf-8")
+
+
 def test_without_a_baseline_what_needs_one_is_not_checked(live: Live) -> None:
     """A comparison with nothing is no comparison."""
     live.execute("ALTER TABLE parcels ADD COLUMN weight_g integer; UPDATE parcels SET weight_g = 50;")

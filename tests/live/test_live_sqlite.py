@@ -80,6 +80,40 @@ def test_a_file_that_is_not_there_is_not_checked_and_not_made(project: Project) 
     assert not file.exists()
 
 
+def test_the_rehearsed_backup_has_an_age_before_a_migration_of_a_file_too(project: Project) -> None:
+    """What else stands in the way of a migration is a matter of servers."""
+    old = PLAN.replace("[migrate]", 'taken = 2020-01-01T00:00:00Z\nmax_age = "36500d"\n[migrate]')
+    project.plan(text=old, migration=MIGRATION, rollback="ALTER TABLE parcels DROP COLUMN weight_g;")
+    assert project.run() == 0, project.output
+    file = execute(project.root / "prod.db", BACKUP)
+
+    assert project.run(f"--db-url=sqlite:///{file}", "--phase=before") == 0, project.output
+    assert project.outcome("preflight:backup") == "passed"
+    project.plan(
+        text=old.replace("36500d", "7d"), migration=MIGRATION, rollback="ALTER TABLE parcels DROP COLUMN weight_g;"
+    )
+    assert project.run(f"--db-url=sqlite:///{file}", "--phase=before") == 1, project.output
+    assert "at most are 7 d 0 h: rehearse a newer one" in project.output
+
+
+def test_new_orphans_in_a_file_fail_from_the_day_they_came(project: Project) -> None:
+    """SQLite enforces a foreign key only in a session that asks for it."""
+    keys = "CREATE TABLE labels (parcel INTEGER REFERENCES parcels); INSERT INTO labels VALUES (1), (NULL);"
+    file = execute(project.root / "prod.db", BACKUP + MIGRATION + keys)
+    look = (f"--db-url=sqlite:///{file}", "--phase=monitor")
+
+    project.run(*look)
+    assert project.outcome("health:orphans") == "passed", project.output
+    execute(file, "INSERT INTO labels VALUES (7), (8)")
+    for _ in range(2):
+        assert project.run(*look) == 1, project.output
+        assert project.outcome("health:orphans") == "failed", project.output
+
+    figures = project.result["plans"][0]["history"][0]["figures"]
+    assert [each["rows"] for each in figures["orphans"]] == [2]
+    assert figures["tables"][0]["bytes"] > 4096
+
+
 def test_a_locked_file_is_not_checked(project: Project) -> None:
     """Whoever writes for long keeps readers of such a file out."""
     file = execute(project.root / "busy.db", BACKUP)

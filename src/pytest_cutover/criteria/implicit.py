@@ -6,6 +6,7 @@ from pytest_cutover.criteria.applies import Applies
 from pytest_cutover.criteria.backup_age import BackupAge
 from pytest_cutover.criteria.base import Kind
 from pytest_cutover.criteria.duration import WithinBudget
+from pytest_cutover.criteria.health import Health
 from pytest_cutover.criteria.idempotent import Idempotent
 from pytest_cutover.criteria.interrupted import CutOff
 from pytest_cutover.criteria.only_declared_changes import OnlyDeclaredChanges
@@ -22,6 +23,8 @@ def implicit_live_criteria(plan: Plan, phase: Phase, has_baseline: bool) -> tupl
     found: list[Kind] = [SchemaAsRehearsed(id="schema_as_rehearsed", kind="schema_as_rehearsed", phases=[phase])]
     if phase == "before":
         found += Preflight.of_plan(plan)
+    if phase == "monitor":
+        found += Health.of_plan(plan)
     if phase == "after" and has_baseline:
         found.append(
             OnlyDeclaredChanges(id="only_declared_changes", kind="only_declared_changes", changes=plan.file.changes)

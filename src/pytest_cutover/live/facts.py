@@ -27,6 +27,7 @@ def live_facts(run: LiveRun) -> dict[str, Any]:
     return {
         "stages": [{"name": name} | vars(stage) for name, stage in run.stages.items()],
         "notes": _notes(run),
+        "figures": run.taken.to_json() if run.taken is not None else None,
         "target": {
             "kind": run.address.name,
             "server_version": run.session.server_version if run.session is not None else "",
@@ -46,6 +47,7 @@ def live_plan_result(
     part = plan_result(plan, expected, found, facts, today)
     part["stages"] = [stage for stage in part["stages"] if stage["name"] in _STAGES]
     part["backup"] = {}
+    part["figures"] = facts.get("figures")
     return part
 
 
@@ -56,10 +58,11 @@ def finish_live(
     `monitor` the history, to which this run is added."""
     for criterion in part["criteria"]:
         criterion["phase"] = phase
+    figures = part.pop("figures", None)
     part["target"]["kind"] = part["target"]["kind"] or (address.name if address is not None else "")
     if phase == "monitor" and address is not None:
         path = history_path(baselines, part["name"], address.slug)
-        append_run(path, started.isoformat(timespec="seconds").replace("+00:00", "Z"), part)
+        append_run(path, started.isoformat(timespec="seconds").replace("+00:00", "Z"), part, figures)
         part["history"] = by_day(path)
 
 

@@ -18,6 +18,8 @@ from pytest_cutover.live import limits
 from pytest_cutover.live.addresses import Address
 from pytest_cutover.live.baseline import Baseline, SavedDatabase, baseline_path, load_baseline, save_baseline
 from pytest_cutover.live.counts import CountedRows, compare_counts
+from pytest_cutover.live.figures import Figures, take_figures
+from pytest_cutover.live.history import earlier_figures, history_path
 from pytest_cutover.live.postgresql import LivePostgres
 from pytest_cutover.live.rehearsed import Rehearsed, rehearsed
 from pytest_cutover.live.sqlite import LiveSqlite
@@ -74,6 +76,8 @@ class LiveRun:
         self._failure = ""
         self._before: SavedDatabase | None = None
         self._counts: CountedRows | None = None
+        self._figures: Figures | None = None
+        self._history = history_path(baselines, plan.name, address.slug)
         self._until = time.monotonic() + plan.file.live.budget if plan.file.live.budget is not None else None
 
     def before(self) -> Database:
@@ -139,6 +143,17 @@ class LiveRun:
             self._counts = compare_counts(before.baseline, self.database, self.plan.file.changes)
         return self._counts
 
+    def figures(self) -> Figures:
+        """What a run of the monitor writes down, those of earlier runs beside it."""
+        self.after()
+        assert self._figures is not None, f"the phase {self.phase} takes no figures"
+        return self._figures
+
+    @property
+    def taken(self) -> Figures | None:
+        """The figures, None where none were taken."""
+        return self._figures
+
     @property
     def has_baseline(self) -> bool:
         """True where a baseline of this target was saved."""
@@ -163,6 +178,9 @@ class LiveRun:
             session.notes.append("The live database has no table: is it the right one, and may the role see it?")
         if self.phase == "before":
             self._save(session.server_version)
+        if self.phase == "monitor":
+            self._figures = take_figures(self.database, self.plan.file.changes, earlier_figures(self._history))
+            session.notes += self._figures.notes
         self.session = session
 
     def _ask_session(self) -> Session:

@@ -195,6 +195,12 @@ class Live(Section):
     replication_bytes: int = Field(
         64 * 1024 * 1024, ge=0, strict=True, description="before: how many bytes of WAL a standby may be behind"
     )
+    slow_statement: Duration | None = Field(
+        None, description="monitor: a statement that takes longer on average fails `health:statements`"
+    )
+    unused_index: Duration | None = Field(
+        None, description="monitor: an added index that is not used for so long fails `health:unused`"
+    )
 
 
 class Report(Section):

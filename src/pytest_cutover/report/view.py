@@ -11,6 +11,7 @@ from functools import cached_property
 from pytest_cutover.report import text, words
 from pytest_cutover.report.fields import Json, listing, mapping, mappings, number, string
 from pytest_cutover.report.items import OUTCOMES, CriterionView, TableView, read_criterion, read_table
+from pytest_cutover.report.trends import Trend, read_trends
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,11 @@ class PlanView:
             if one.get("name") == stage and one.get("outcome") != "not_run":
                 return number(one, "seconds")
         return None
+
+    @cached_property
+    def trends(self) -> tuple[Trend, ...]:
+        """The figures of a monitor by day."""
+        return read_trends(self.parts("history"))
 
     @property
     def stops(self) -> bool:
