@@ -46,4 +46,4 @@ benchmarks: $(STAMP)
 	@for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 clean:
-	rm -rf $(VENV) reports/*.html reports/*.json reports/summary.md reports/deployment.md
+	rm -rf $(VENV) reports/*.html reports/*.json reports/summary.md reports/deployment.md reports/screenshots
