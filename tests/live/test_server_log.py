@@ -27,7 +27,7 @@ from pytest_cutover.content import table_contents
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.migrate import run_steps
 from pytest_cutover.plan.load import load_plans
-from pytest_cutover.sandbox import EmbeddedServer, Sandboxes
+from pytest_cutover.sandbox import EmbeddedServer, Sandboxes, embedded
 from pytest_cutover.target import Target
 from tests.live.witness import DUMP, LOGGING, OURS, SAY_LIMITS, Witness
 from tests.project import Project, make_project
@@ -121,7 +121,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     serving.start()
     sandboxes = Sandboxes()
     try:
-        server = sandboxes.server()
+        # What the server is told on its command line, as the prefix of its log, no ALTER SYSTEM can change.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedded, "DISPOSABLE_SETTINGS", embedded.DISPOSABLE_SETTINGS | LOGGING)
+            server = sandboxes.server()
         assert isinstance(server, EmbeddedServer)
         if server.facts.major < 17:
             pytest.skip(
@@ -129,10 +132,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             )
         target = server.create("production")
         with target.connect(name="test") as connection:
-            for name, value in LOGGING.items():
-                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             connection.execute(BEFORE.encode() + SAY_LIMITS.encode())
-            connection.execute("SELECT pg_reload_conf()")
         project = _project(make_project(tmp_path_factory.mktemp("story")), target, server.programs)
         environment = {"PROD_URL": target.url, "SERVICE_URL": f"http://127.0.0.1:{service.server_port}"}
         yield Story(project, target, Witness(server.directory / "server.log"), environment)
@@ -203,6 +203,7 @@ def watched(story: Story, *arguments: str) -> dict[str, Any]:
     story.witness.forget()
     with every_table_held(story.target):
         outcomes = story.run("--db-url=production", *arguments)
+    assert story.witness.entries(), "the witness saw nothing"
     assert story.witness.complaints() == []
     assert state(story.target) == earlier
     return outcomes
