@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_cutover import __version__
+from pytest_cutover.compare.command import add_compare
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import CutoverError, NotChecked, PlanError
 from pytest_cutover.lint import plan_warnings
@@ -18,7 +19,7 @@ from pytest_cutover.plan.load import PLAN_FILE, backup_path, find_plan_folders, 
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plan.targets import live_addresses, resolve
 from pytest_cutover.report.annotations import in_workflow, problem_annotations
-from pytest_cutover.report.text import one_line
+from pytest_cutover.report.text import clean, one_line
 from pytest_cutover.sandbox import AUTO, Sandboxes
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ undisturbed run, or the second run changes nothing and every declared rollback g
 all cuts are overcome, 1 where one is not, 10 where that could not be found out. The same in a rehearsal: pytest --interrupt.
 """
 
-
 _SIGN_OFF = """\
 Adds to sign-off.json beside the result who approved it, what and when, bound to the result's SHA-256. A result that is
 not GO is refused without --despite. With --verify: exit status 0 where the result as it is now was approved, 1 where
@@ -55,7 +55,8 @@ nobody did, or where it changed since.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 2 where something is wrong, 1 for a sign-off that is refused or missing."""
+    """Runs one command; returns the exit status: 0, 2 where something is wrong, 1 for a sign-off that is refused or missing and
+    for a comparison that says worse."""
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.command is None:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = given.run(given)
         return status
     except CutoverError as error:
-        print(f"cutover: {error}", file=sys.stderr)
+        print(f"cutover: {clean(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the result (default: reports/result.json)",
     )  # fmt: skip
     sign_off.set_defaults(run=_sign_off)
+    add_compare(commands)
 
     kinds = commands.add_parser("kinds", help="the criterion kinds: what each proves, its keys, an example")
     kinds.add_argument("kind", nargs="?", help="only this kind")
