@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 from tests.project import PLAN, Project
 
-from .conftest import commit, git
 
 JOB = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": ""}
 
@@ -89,25 +88,3 @@ def test_a_mistake_in_a_plan_is_annotated_by_pytest_and_by_check(branch: Project
     assert job(branch, "--changed-since=main") == 4
 
     assert expected in branch.output
-
-
-def test_a_deleted_criterion_heads_the_summary(branch: Project) -> None:
-    branch.write(
-        "migrations/second/plan.toml",
-        PLAN + '[[criteria]]\nid = "there"\nkind = "present"\nnames = ["table:parcels"]\n',
-    )
-    commit(branch)
-    git(branch.root, "branch", "--force", "main", "HEAD")
-    branch.plan("second")
-
-    assert job(branch, "--changed-since=main") == 0, branch.output
-
-    summary = (branch.root / "reports/summary.md").read_text(encoding="utf-8").splitlines()
-    assert summary[0] == "## GO"
-    headline = next(line for line in summary if line.startswith("###"))
-    assert headline == "### Weakened: 1 change to what is checked"
-    assert summary[summary.index(headline) + 2].startswith("* second: criterion removed: there")
-    assert (
-        "\n::warning file=migrations/second/plan.toml,line=1,title=weakened::second: criterion removed: there"
-        in branch.output
-    )
