@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 from tests.project import PLAN, Project
 
-
 JOB = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": ""}
 
 
