@@ -188,6 +188,16 @@ def test_schemas_are_compared_object_by_object(against: Compare) -> None:
     assert told(comparison) == [("different", "table:more", "only in B")]
 
 
+def test_what_only_one_run_knows_is_not_taken_for_the_same(against: Compare) -> None:
+    """A run that broke off has no rows and no schema to compare."""
+    comparison = against(lambda _, plan: plan.update(schema=None, changes={}))
+
+    assert told(comparison) == [
+        ("different", "rows of the tables", "not compared: only A knows it"),
+        ("different", "schema", "not compared: only A knows it"),
+    ]
+
+
 def test_a_damaged_schema_is_not_the_same_one(against: Compare) -> None:
     comparison = against(lambda _, plan: plan.update(schema={"before": CATALOG, "after": {"format": 1}}))
 

@@ -32,8 +32,8 @@ def _part(part: Part) -> Iterator[str]:
     for sort in SORTS:
         found = part.of(sort)
         for change in found[:SHOWN]:
-            told = text.shorten(text.one_line(change.text), _LONGEST)
-            yield f"  {sort:<10}{text.one_line(change.subject)}: {told}"
+            subject, told = (text.shorten(text.one_line(each), _LONGEST) for each in (change.subject, change.text))
+            yield f"  {sort:<10}{subject}: {told}"
         if len(found) > SHOWN:
             yield f"  {sort:<10}and {len(found) - SHOWN:,} more"
 

@@ -80,6 +80,7 @@ def _plan(first: view.PlanView, second: view.PlanView, alike: bool) -> Part:
     found += _ground(first, second)
     found += _rows(first.tables, second.tables)
     found += result_schemas(first.data.get("schema"), second.data.get("schema"))
+    found += _known_to_one(first, second) if alike else []
     kept = sum(name in before and before[name].outcome == each.outcome for name, each in after.items())
     return Part(
         first.name, tuple(found), f"{text.some(kept, 'criterion', 'criteria')} with the same outcome, {second.verdict}"
@@ -149,6 +150,16 @@ def _ground(first: view.PlanView, second: view.PlanView) -> Iterator[Change]:
     for subject, key in (("server", "server_version"), ("target", "kind")):
         was, now = (fields.string(each.part("target"), key) for each in (first, second))
         yield from changed(subject, was, now)
+
+
+def _known_to_one(first: view.PlanView, second: view.PlanView) -> Iterator[Change]:
+    """What cannot be compared, as only one of the runs came so far."""
+    for subject, key in (("rows of the tables", "changes"), ("schema", "schema")):
+        was, now = (bool(each.data.get(key)) for each in (first, second))
+        if was != now:
+            yield Change(
+                "different", subject, "not compared: only A knows it" if was else "not compared: only B knows it"
+            )
 
 
 def _rows(first: Iterable[TableView], second: Iterable[TableView]) -> Iterator[Change]:
