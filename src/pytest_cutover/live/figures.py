@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 @dataclass
 class Figures:
-    """The figures of one run. `unseen` says by name why one could not be had, `uncounted` which orphans."""
+    """The figures of one run. `unseen` says by name why one could not be had, `uncounted` which orphans. The
+    `unique` indexes are of use at every write."""
 
     statements: list[Ran] = field(default_factory=list)
     indexes: list[dict[str, Any]] = field(default_factory=list)
@@ -30,6 +31,7 @@ class Figures:
     unseen: dict[str, str] = field(default_factory=dict)
     uncounted: dict[str, str] = field(default_factory=dict)
     earlier: Sequence[Mapping[str, Any]] = ()
+    unique: frozenset[str] = frozenset()
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain data, for the history."""
@@ -66,7 +68,9 @@ def take_figures(
         if why:
             figures.unseen["statements"] = why
         figures.tables = taken("tables", lambda: read_tables(database, tables), [])
-        figures.indexes = taken("indexes", lambda: read_indexes(database, added_indexes(changes, catalog)), [])
+        indexes = added_indexes(changes, catalog)
+        figures.indexes = taken("indexes", lambda: read_indexes(database, indexes), [])
+        figures.unique = frozenset(name for name in indexes if catalog.indexes[name].unique)
     else:
         figures.tables = taken("size", lambda: file_size(database), [])
     for key in unenforced(catalog, tables, sqlite=database.dialect == "sqlite"):

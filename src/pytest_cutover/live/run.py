@@ -191,7 +191,7 @@ class LiveRun:
         if superuser:
             session.notes.append(
                 f"The role {role} is a superuser: it sees every row whatever the policies say. The sessions were read-only "
-                "all the same; a role with pg_read_all_data is enough."
+                "all the same; a role with pg_read_all_data and pg_read_all_stats is enough."
             )
         elif bypasses:
             session.notes.append(f"The role {role} bypasses row-level security (BYPASSRLS): it sees every row.")

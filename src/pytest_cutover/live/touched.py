@@ -36,7 +36,7 @@ def added_indexes(changes: Changes, catalog: Catalog) -> tuple[str, ...]:
     return tuple(
         sorted(
             name for name, index in catalog.indexes.items()
-            if name in names or (index.constraint is not None and f"{index.table}.{index.constraint}" in constraints)
+            if name in names or index.constraint in constraints
         )
     )  # fmt: skip
 

@@ -78,7 +78,7 @@ def find_unused_indexes(figures: Figures, limit_s: float) -> Finding:
             (run["started"], each["scans"]) for run in figures.earlier for each in run.get("indexes", [])
             if each["name"] == name
         ]  # fmt: skip
-        if index["scans"] or any(scans for _, scans in seen):
+        if name in figures.unique or index["scans"] or any(scans for _, scans in seen):
             continue
         first = min((started for started, _ in seen), default=None)
         age = _age(first) if first is not None else 0.0

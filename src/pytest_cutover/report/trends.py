@@ -56,7 +56,8 @@ def _statement(each: Json) -> str:
     calls, mean = number(each, "calls"), number(each, "mean_ms")
     if not calls or mean is None:
         return "not called" if calls is not None else ""
-    return f"{text.duration(mean / 1000)} × {text.count(int(calls))}"
+    shown = f"{mean:.1f} ms" if mean < 10 else text.duration(mean / 1000)
+    return f"{shown} × {text.count(int(calls))}"
 
 
 def _busy(each: Json) -> float:
