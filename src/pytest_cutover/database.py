@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
@@ -175,6 +175,22 @@ class Database(ABC):
         """
         raise NotChecked("it was not compared with a rehearsal")
 
+    def parts(self, table: str, alias: str = "") -> Iterator[str]:
+        """Conditions in SQL of which each row of the table meets exactly one, to be asked for one after another.
+
+        It is one that all meet, but of a live table that is too large to be read in one statement. `alias` is what the
+        table is called in the statement.
+
+        Raises:
+            QueryError: as `query`.
+        """
+        yield "true"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How the last check was answered, where that was not in one statement."""
+        return ()
+
     def scalar(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
         """The first value of the first row, None where there is no row.
 
@@ -190,7 +206,9 @@ class Database(ABC):
         Raises:
             QueryError: there is no such table, or it may not be read.
         """
-        return int(self.scalar(f"SELECT count(*) FROM {self.relation(table)}"))
+        return sum(
+            int(self.scalar(f"SELECT count(*) FROM {self.relation(table)} WHERE {part}")) for part in self.parts(table)
+        )
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -72,6 +72,22 @@ def test_a_good_plan_is_read(tmp_path: Path) -> None:
     assert [criterion.id for criterion in plan.criteria] == ["no-null"]
 
 
+@pytest.mark.parametrize(("text", "size", "shown"), [("64kB", 65536, "64kB"), ("10 GB", 10 * 2**30, "10GB")])
+def test_sizes_are_those_of_postgresql(tmp_path: Path, text: str, size: int, shown: str) -> None:
+    """A kilobyte has 1024 bytes, and a size is shown as it was written."""
+    limit = _read(tmp_path, GOOD + f'[live]\nmax_scan = "{text}"\n').file.live.max_scan
+
+    assert (limit, str(limit)) == (size, shown)
+
+
+@pytest.mark.parametrize("text", ["0MB", "10", "10 gb", "-1GB", "1.5GB"])
+def test_a_size_without_a_meaning_is_refused(tmp_path: Path, text: str) -> None:
+    """And the way to write it is told."""
+    problems = _problems(tmp_path, GOOD + f'[live]\nmax_scan = "{text}"\n')
+
+    assert f'live.max_scan: found "{text}": write a number and a unit: 500kB, 64MB' in problems[0]
+
+
 def test_six_different_mistakes_are_told_at_once(tmp_path: Path) -> None:
     """One message lists the kind, the unit, the unknown key, the file, the waiver and the object name."""
     text = (

@@ -51,6 +51,7 @@ def test_a_plan_for_sqlite_is_read(tmp_path: Path) -> None:
         ({"migrate": 'role = "app"'}, "migrate.role: SQLite has no roles; remove it"),
         ({"backup": 'prelude = ["a.sql"]'}, "backup.prelude: a SQLite file needs nothing but itself"),
         ({"sections": '[sandbox]\nextensions = ["uuid-ossp"]'}, "sandbox.extensions: SQLite has no extensions"),
+        ({"sections": '[live]\nmax_scan = "1GB"'}, "live.max_scan: SQLite does not say how much a statement would read"),
         ({"sections": '[sandbox]\nimage = "postgres:16"'}, "sandbox.image: a SQLite database is a file and has no server"),
         ({"step": '{ command = ["x"], env = { A = "{host}" } }'}, "env.A: {host} has no meaning for a file; write {path} or {url}"),
         ({"sections": '[changes]\nadded = ["policy:t.p"]'}, 'changes.added: found "policy:t.p": SQLite has no policy'),

@@ -11,7 +11,7 @@ from typing_extensions import Self
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import rows
 from pytest_cutover.criteria.fields import Bound, Value
-from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, base_type, offending
+from pytest_cutover.criteria.rows import FEW_ROWS, Counted, TableKind, absent_columns, base_type, counted, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier
@@ -64,7 +64,8 @@ class Accepted(TableKind):
         if lacking is not None:
             return lacking
         violated, parameters = self._violated(after)
-        total, wrong, nulls = self._count(after, violated, parameters)
+        found = self._count(after, violated, parameters)
+        total, wrong, nulls = found.sums
         expected = self._expected()
         if total == 0:
             return self.empty(before, self.table, expected)
@@ -82,7 +83,16 @@ class Accepted(TableKind):
             expected=expected,
             actual=rows(wrong),
             evidence=(
-                offending(after, self.table, violated, [self.column], "Rows with another value", wrong, parameters),
+                offending(
+                    after,
+                    self.table,
+                    violated,
+                    [self.column],
+                    "Rows with another value",
+                    wrong,
+                    parameters,
+                    parts=[_escaped(after, part) for part in found.holding(1)],
+                ),
             ),
             held_before=held_before,
         )
@@ -125,16 +135,16 @@ class Accepted(TableKind):
         parts = [f"typeof({name}) IN ({kinds})"] + [f"{name} COLLATE BINARY {operator} ?" for operator, _ in given]
         return f"({' AND '.join(parts)}) IS NOT TRUE", [bound for _, bound in given]
 
-    def _count(self, database: Database, violated: str, parameters: list[Any]) -> tuple[int, int, int]:
+    def _count(self, database: Database, violated: str, parameters: list[Any]) -> Counted:
         """All rows, rows with another value, and those among them that hold NULL."""
-        name, table = quote_identifier(self.column), database.relation(self.table)
-        if database.dialect == "postgresql":
-            name, table = name.replace("%", "%%"), table.replace("%", "%%")
-        found = database.query(
-            f"SELECT count(*), count(*) FILTER (WHERE {violated}), count(*) FILTER (WHERE {name} IS NULL) FROM {table}",
-            parameters,
-        ).rows[0]
-        return int(found[0]), int(found[1]), int(found[2])
+        name = _escaped(database, quote_identifier(self.column))
+        query = (
+            f"SELECT count(*), count(*) FILTER (WHERE {violated}), count(*) FILTER (WHERE {name} IS NULL) "
+            f"FROM {_escaped(database, database.relation(self.table))} WHERE "
+        )
+        return counted(
+            database, self.table, lambda part: database.query(query + _escaped(database, part), parameters).rows[0]
+        )
 
     def _before(self, before: Database, total: int) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, [self.column])
@@ -142,8 +152,13 @@ class Accepted(TableKind):
             return None, lacking
         if total > FEW_ROWS:
             return None, ""
-        earlier, wrong, _ = self._count(before, *self._violated(before))
+        earlier, wrong, _ = self._count(before, *self._violated(before)).sums
         return (None, "no rows") if earlier == 0 else (wrong == 0, f"{wrong:,} of {rows(earlier)}")
+
+
+def _escaped(database: Database, text: str) -> str:
+    """The SQL as it stands in a statement with parameters, of which PostgreSQL's driver reads every `%`."""
+    return text.replace("%", "%%") if database.dialect == "postgresql" else text
 
 
 def _native(value: Any) -> int | float | str:

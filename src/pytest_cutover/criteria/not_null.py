@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import have, listed, rows
-from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, offending
+from pytest_cutover.criteria.rows import FEW_ROWS, Counted, TableKind, absent_columns, counted, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier
@@ -47,7 +47,8 @@ class NotNull(TableKind):
         lacking = self.missing(before, after, self.table, self.columns)
         if lacking is not None:
             return lacking
-        total, wrong, by_column = self._count(after)
+        found = self._count(after)
+        total, wrong, *each = found.sums
         if total == 0:
             return self.empty(before, self.table, expected)
         held_before, was = self._before(before, total)
@@ -56,8 +57,8 @@ class NotNull(TableKind):
                 True, f"all {rows(total)} of {self.table} have a value in {listed(self.columns)}",
                 before=was, expected=expected, actual=expected, held_before=held_before,
             )  # fmt: skip
-        parts = [f"{name} ({number:,})" for name, number in by_column.items() if number]
-        columns = listed([name for name, number in by_column.items() if number] if len(parts) == 1 else parts)
+        by_column = [(name, number) for name, number in zip(self.columns, each, strict=True) if number]
+        columns = listed([name if len(by_column) == 1 else f"{name} ({number:,})" for name, number in by_column])
         nulls = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in self.columns)
         return Finding(
             False,
@@ -65,19 +66,19 @@ class NotNull(TableKind):
             before=was,
             expected=expected,
             actual=rows(wrong),
-            evidence=(offending(after, self.table, nulls, self.columns, "Rows with NULL", wrong),),
+            evidence=(
+                offending(after, self.table, nulls, self.columns, "Rows with NULL", wrong, parts=found.holding(1)),
+            ),
             held_before=held_before,
         )
 
-    def _count(self, database: Database) -> tuple[int, int, dict[str, int]]:
+    def _count(self, database: Database) -> Counted:
         """All rows, rows with NULL in any of the columns, and NULLs by column."""
         names = [quote_identifier(name) for name in self.columns]
         nulls = " OR ".join(f"{name} IS NULL" for name in names)
         each = ", ".join(f"count(*) FILTER (WHERE {name} IS NULL)" for name in names)
-        found = database.query(
-            f"SELECT count(*), count(*) FILTER (WHERE {nulls}), {each} FROM {database.relation(self.table)}"
-        ).rows[0]
-        return int(found[0]), int(found[1]), dict(zip(self.columns, map(int, found[2:]), strict=True))
+        query = f"SELECT count(*), count(*) FILTER (WHERE {nulls}), {each} FROM {database.relation(self.table)} WHERE "
+        return counted(database, self.table, lambda part: database.query(query + part).rows[0])
 
     def _before(self, before: Database, total: int) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, self.columns)
@@ -85,5 +86,5 @@ class NotNull(TableKind):
             return None, lacking
         if total > FEW_ROWS:
             return None, ""
-        earlier, wrong, _ = self._count(before)
+        earlier, wrong, *_ = self._count(before).sums
         return (None, "no rows") if earlier == 0 else (wrong == 0, f"{wrong:,} of {rows(earlier)}")

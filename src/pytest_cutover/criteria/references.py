@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 from typing_extensions import Self
@@ -11,7 +12,7 @@ from typing_extensions import Self
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import earlier, listed, rows
 from pytest_cutover.criteria.fields import Agreeing
-from pytest_cutover.criteria.rows import TableKind, absent_columns, offending
+from pytest_cutover.criteria.rows import Counted, TableKind, absent_columns, counted, offending
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Evidence, Finding
@@ -75,7 +76,8 @@ class References(TableKind):
             f" that agrees in {listed(list(agreeing))}" if agreeing else ""
         )
         began = time.perf_counter()
-        total, referring, orphans, mismatches = self._count(after, keys)
+        found = self._count(after, keys)
+        total, referring, orphans, mismatches = found.sums
         took = time.perf_counter() - began
         if total == 0:
             return self.empty(before, self.table, expected)
@@ -103,7 +105,7 @@ class References(TableKind):
         return Finding(
             False, ", and ".join(parts), before=was, expected=expected,
             actual=both if orphans and mismatches else rows(orphans or mismatches),
-            evidence=self._evidence(after, keys, orphans, mismatches), held_before=held_before,
+            evidence=self._evidence(after, keys, found), held_before=held_before,
         )  # fmt: skip
 
     def _keys(self, database: Database) -> list[str] | None:
@@ -123,20 +125,23 @@ class References(TableKind):
         )
         return refers, f"{refers} AND NOT {source})", f"{refers} AND {source} AND ({disagrees or 'false'}))"
 
-    def _count(self, database: Database, keys: list[str]) -> tuple[int, int, int, int]:
+    def _count(self, database: Database, keys: list[str]) -> Counted:
         """All rows, rows that refer, orphans, and rows that disagree with one they refer to."""
         refers, orphan, mismatch = self._conditions(database, keys)
-        source = f"FROM {database.relation(self.table)} AS child"
-        agreeing = f"(SELECT count(*) {source} WHERE {mismatch})" if self.match else "0"
-        found = database.query(
-            f"SELECT (SELECT count(*) {source}), (SELECT count(*) {source} WHERE {refers}),"
-            f" (SELECT count(*) {source} WHERE {orphan}), {agreeing}"
-        ).rows[0]
-        return int(found[0]), int(found[1]), int(found[2]), int(found[3])
+
+        def ask(part: str) -> Sequence[Any]:
+            source = f"FROM {database.relation(self.table)} AS child WHERE {part}"
+            agreeing = f"(SELECT count(*) {source} AND {mismatch})" if self.match else "0"
+            return database.query(
+                f"SELECT (SELECT count(*) {source}), (SELECT count(*) {source} AND {refers}),"
+                f" (SELECT count(*) {source} AND {orphan}), {agreeing}"
+            ).rows[0]
+
+        return counted(database, self.table, ask, alias="child")
 
     def _no_reference(self, before: Database, keys: list[str], total: int, expected: str) -> Finding:
         text = f"none of {rows(total)} of {self.table} refers to {self.to}: all hold NULL in {listed(self.columns)}"
-        if self._lacks(before, keys) or self._count(before, keys)[1] == 0:
+        if self._lacks(before, keys) or self._count(before, keys).sums[1] == 0:
             raise NotChecked(f"{text}, so this proves nothing")
         return Finding(False, f"{text}, and some did before", expected=expected, actual="no references")
 
@@ -151,21 +156,25 @@ class References(TableKind):
             return None, lacking
 
         def question(database: Database) -> tuple[bool | None, str]:
-            _, referring, orphans, mismatches = self._count(database, keys)
+            _, referring, orphans, mismatches = self._count(database, keys).sums
             if referring == 0:
                 return None, "no references"
             return orphans + mismatches == 0, f"{orphans + mismatches:,} of {referring:,} references wrong"
 
         return earlier(before, took, question)
 
-    def _evidence(self, after: Database, keys: list[str], orphans: int, mismatches: int) -> tuple[Evidence, ...]:
+    def _evidence(self, after: Database, keys: list[str], found: Counted) -> tuple[Evidence, ...]:
         _, orphan, mismatch = self._conditions(after, keys)
-        found = []
-        if orphans:
-            title = f"Rows of {self.table} that lead to no row of {parse_relation(self.to).name}"
-            found.append(offending(after, self.table, orphan, self.columns, title, orphans, alias="child"))
-        if mismatches:
-            title = f"Rows of {self.table} that disagree with {parse_relation(self.to).name}"
-            shown = [*self.columns, *self.match]
-            found.append(offending(after, self.table, mismatch, shown, title, mismatches, alias="child"))
-        return tuple(found)
+        to, columns = parse_relation(self.to).name, self.columns
+        blocks = (
+            (2, orphan, columns, f"Rows of {self.table} that lead to no row of {to}"),
+            (3, mismatch, [*columns, *self.match], f"Rows of {self.table} that disagree with {to}"),
+        )
+        return tuple(
+            offending(
+                after, self.table, condition, shown, title, found.sums[position], alias="child",
+                parts=found.holding(position),
+            )
+            for position, condition, shown, title in blocks
+            if found.sums[position]
+        )  # fmt: skip

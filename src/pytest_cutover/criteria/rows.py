@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -15,6 +15,27 @@ from pytest_cutover.names import parse_relation, quote_identifier, quote_relatio
 
 FEW_ROWS = 250_000
 """A table of more rows is not read a second time to say what `before` held."""
+
+
+class Counted(NamedTuple):
+    """What counting over a table gave: the sums, and what each part of the table contributed, by its condition."""
+
+    sums: tuple[int, ...]
+    parts: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def holding(self, position: int) -> list[str]:
+        """The conditions of the parts that contributed to one of the sums."""
+        return [condition for condition, numbers in self.parts if numbers[position]]
+
+
+def counted(database: Database, table: str, ask: Callable[[str], Sequence[Any]], alias: str = "") -> Counted:
+    """Adds up what `ask` returns for each part of the table, given the part's condition.
+
+    Raises:
+        QueryError: the database refused to tell.
+    """
+    parts = tuple((part, tuple(map(int, ask(part)))) for part in database.parts(table, alias))
+    return Counted(tuple(map(sum, zip(*(numbers for _, numbers in parts), strict=True))), parts)
 
 
 class TableKind(DatabaseKind):
@@ -75,12 +96,12 @@ def absent_columns(database: Database, table: str, columns: Sequence[str]) -> st
 
 def offending(
     database: Database, table: str, condition: str, shown: Sequence[str], title: str, total: int,
-    parameters: Sequence[Any] | None = None, alias: str = "",
+    parameters: Sequence[Any] | None = None, alias: str = "", parts: Sequence[str] = ("true",),
 ) -> Evidence:  # fmt: skip
     """The first rows that meet the condition: primary key (or its place where there is none), and the `shown` values.
 
     All are text: Python has no value for some of PostgreSQL's, as the date infinity. With parameters, PostgreSQL's
-    driver wants a `%` in the condition written `%%`.
+    driver wants a `%` in the condition written `%%`. `parts` are those of the table that hold such rows, in their order.
     """
     keys = list(database.catalog.primary_key(table))
     if not keys:
@@ -96,11 +117,15 @@ def offending(
     if parameters is not None and database.dialect == "postgresql":
         relation = relation.replace("%", "%%")
         selected, order = selected.replace("%", "%%"), order.replace("%", "%%")
-    found = database.query(
-        f"SELECT {selected} FROM {relation} {alias} WHERE {condition} ORDER BY {order} LIMIT {EVIDENCE_ROWS}",
-        parameters,
-    )
-    return Evidence.of(title, columns, found.rows, total, keys)
+    found: list[tuple[Any, ...]] = []
+    for part in parts:
+        if len(found) < EVIDENCE_ROWS:
+            found += database.query(
+                f"SELECT {selected} FROM {relation} {alias} WHERE ({condition}) AND {part} ORDER BY {order} "
+                f"LIMIT {EVIDENCE_ROWS - len(found)}",
+                parameters,
+            ).rows
+    return Evidence.of(title, columns, found, total, keys)
 
 
 def mentioned(database: Database, table: str, names: set[str]) -> list[str]:

@@ -165,7 +165,8 @@ class Visible(TableKind):
     def _total(self, database: Database) -> int:
         if database.scalar("SELECT pg_catalog.row_security_active(%s)", (quote_relation(self.table),)):
             raise NotChecked(f"our own account does not see every row of {self.table}: its policies apply to it, too")
-        return database.count(self.table)
+        # In one statement, as the role will count them.
+        return int(database.scalar(f"SELECT count(*) FROM {quote_relation(self.table)}"))
 
     def _counting(self, among: str = "true", identified: bool = False) -> str:
         """How many rows there are, how many meet the condition, and a number for the set of those rows `among` all."""

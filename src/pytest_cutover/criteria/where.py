@@ -9,7 +9,7 @@ from pydantic import Field
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import earlier, rows
 from pytest_cutover.criteria.fields import Predicate
-from pytest_cutover.criteria.rows import FEW_ROWS, TableKind, absent_columns, mentioned, offending
+from pytest_cutover.criteria.rows import FEW_ROWS, Counted, TableKind, absent_columns, counted, mentioned, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.values import TableName
@@ -47,7 +47,8 @@ class Where(TableKind):
         lacking = self.missing(before, after, self.table)
         if lacking is not None:
             return lacking
-        total, wrong, nulls = self._count(after)
+        found = self._count(after)
+        total, wrong, nulls = found.sums
         expected = f"{condition} in every row"
         if total == 0:
             return self.empty(before, self.table, expected)
@@ -66,17 +67,27 @@ class Where(TableKind):
             before=was,
             expected=expected,
             actual=rows(wrong),
-            evidence=(offending(after, self.table, violated, shown, "Rows that violate the condition", wrong),),
+            evidence=(
+                offending(
+                    after,
+                    self.table,
+                    violated,
+                    shown,
+                    "Rows that violate the condition",
+                    wrong,
+                    parts=found.holding(1),
+                ),
+            ),
             held_before=held_before,
         )
 
-    def _count(self, database: Database) -> tuple[int, int, int]:
+    def _count(self, database: Database) -> Counted:
         """All rows, those that do not meet the condition, and those among them where it is NULL."""
-        found = database.query(
+        query = (
             "SELECT count(*), count(*) FILTER (WHERE met IS NOT TRUE), count(*) FILTER (WHERE met IS NULL)\n"
-            f"FROM (SELECT (\n{self.sql}\n) AS met FROM {database.relation(self.table)}) AS judged"
-        ).rows[0]
-        return int(found[0]), int(found[1]), int(found[2])
+            f"FROM (SELECT (\n{self.sql}\n) AS met FROM {database.relation(self.table)} WHERE "
+        )
+        return counted(database, self.table, lambda part: database.query(f"{query}{part}) AS judged").rows[0])
 
     def _before(self, before: Database, after: Database, total: int) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, mentioned(after, self.table, after.language.names_in(self.sql)))
@@ -86,7 +97,7 @@ class Where(TableKind):
             return None, ""
 
         def question(database: Database) -> tuple[bool | None, str]:
-            all_rows, wrong, _ = self._count(database)
+            all_rows, wrong, _ = self._count(database).sums
             return (None, "no rows") if all_rows == 0 else (wrong == 0, f"{wrong:,} of {rows(all_rows)}")
 
         return earlier(before, 0, question)

@@ -8,6 +8,10 @@ SNAPSHOT_S = 60.0
 """A snapshot is held no longer, so that vacuum is not held back."""
 CATALOG_S = 30.0
 """Reading the whole catalog may take this long."""
+RANGE_BYTES = 64 * 1024 * 1024
+"""A larger table than the limit is read by ranges of about this much."""
+PAUSE_S = 0.5
+"""After each range there is a pause as long as reading it took, but no longer than this."""
 CONNECT_S = 10
 LOCK_S = 1
 

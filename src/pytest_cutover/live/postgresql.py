@@ -16,7 +16,11 @@ from pytest_cutover.catalog import Catalog
 from pytest_cutover.database import Fetched, Rows
 from pytest_cutover.errors import NotChecked, QueryError, describe_error
 from pytest_cutover.live import limits
-from pytest_cutover.plan.values import format_duration
+from pytest_cutover.live.ranges import BY_INDEX, find_ranges
+from pytest_cutover.live.scans import Scales
+from pytest_cutover.names import parse_relation, quote_identifier
+from pytest_cutover.plan.model import Live
+from pytest_cutover.plan.values import Size, format_duration
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sql import parse_select
 from pytest_cutover.target import Target
@@ -48,7 +52,7 @@ class LivePostgres(PostgresDatabase):
 
     live: ClassVar[bool] = True
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, max_scan: Size | None = None) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in limits.settings().items())
         given = target.parameters.get("options", "")
         # Ours come last: of two settings of one name the server takes the later one.
@@ -61,6 +65,12 @@ class LivePostgres(PostgresDatabase):
         self._budget = 0.0
         self._narrowed = False
         self._unreachable = ""
+        self._scales = Scales(self, max_scan or Live().max_scan)
+        self._name = ""
+        self._allowed = 0.0
+        self._started = 0.0
+        self._by_range: set[str] = set()
+        self._remarks: list[str] = []
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -87,10 +97,13 @@ class LivePostgres(PostgresDatabase):
         Raises:
             NotChecked: the server cannot be reached.
         """
-        self._budget = min(budget_s or limits.CRITERION_S, limits.SNAPSHOT_S)
+        self._name, self._allowed = name, budget_s or limits.CRITERION_S
+        self._budget = min(self._allowed, limits.SNAPSHOT_S)
+        self._by_range, self._remarks = set(), []
+        self._scales.forget()
         self._begin()
-        self.snapshots[-1].criteria.append(name)
-        self._deadline = time.monotonic() + self._budget
+        self._started = time.monotonic()
+        self._deadline = self._started + self._budget
         try:
             yield
         finally:
@@ -99,19 +112,54 @@ class LivePostgres(PostgresDatabase):
 
     def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Rows:
         with self._asking(sql if parameters is None else None):
+            self._scales.weigh(sql, parameters, self._by_range)
             return super().query(sql, parameters)
 
     def fetch(self, sql: str, keep: int) -> Fetched:
         with self._asking(sql):
+            self._scales.weigh(sql, None, self._by_range)
             return super().fetch(sql, keep)
 
     def drain(self, sql: str) -> None:
         with self._asking(sql):
+            self._scales.weigh(sql, None, self._by_range)
             super().drain(sql)
 
     def frame(self, sql: str) -> pandas.DataFrame:
-        _refuse_all_but_select(sql)
+        with self._asking(sql):
+            self._scales.weigh(sql, None, self._by_range)
         return super().frame(sql)
+
+    def parts(self, table: str, alias: str = "") -> Iterator[str]:
+        ranges = find_ranges(self, table, self._scales.limit)
+        if ranges is None:
+            yield "true"
+            return
+        first, number, low = len(self.snapshots), 0, None
+        self._by_range |= ranges.relations
+        self._deadline = self._started + self._allowed
+        while True:
+            began = time.monotonic()
+            self._limit_range()
+            high = next(iter(self.query(ranges.border(low, self.connection)).rows), None)
+            number += 1
+            yield ranges.condition(alias or quote_identifier(parse_relation(table).name), low, high, self.connection)
+            if high is None:
+                break
+            low = high
+            time.sleep(min(time.monotonic() - began, limits.PAUSE_S))
+        # What is asked next must do with what the snapshot has left.
+        self._deadline = min(self._deadline, self._began + limits.SNAPSHOT_S)
+        self._limit(max(self._deadline - time.monotonic(), 0.001))
+        seen = len(self.snapshots) - first + 1
+        self._remarks.append(
+            f"{table} was read in {number:,} ranges of {', '.join(ranges.key)}"
+            + (f", in {seen} snapshots and so not as it was at one moment" if seen > 1 else "")
+        )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return tuple(self._remarks)
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
@@ -148,6 +196,8 @@ class LivePostgres(PostgresDatabase):
             # With parameters the protocol allows one statement only, but it has no text that could be parsed here.
             if not parameters:
                 _refuse_all_but_select(statement)
+                if self._deadline:
+                    self._scales.weigh(statement, None, self._by_range)
             elif statement.lstrip().split(None, 1)[0].upper() not in ("SELECT", "WITH"):
                 raise QueryError("a live database is only read: write a SELECT", "25006")
 
@@ -155,11 +205,21 @@ class LivePostgres(PostgresDatabase):
 
     # The snapshot and its limits.
 
-    def _begin(self) -> None:
+    def _limit_range(self) -> None:
+        """Limits what one range may take, in a new snapshot where half of this one's time is over."""
+        if time.monotonic() - self._began > limits.SNAPSHOT_S / 2:
+            self._begin(anew=True)
+        try:
+            self._limit(max(min(self._deadline - time.monotonic(), limits.SNAPSHOT_S / 2), 0.001))
+            self.connection.execute(BY_INDEX)
+        except psycopg.Error as error:
+            raise NotChecked(f"the server gave no answer: {_harmless(error, self.target)}") from error
+
+    def _begin(self, *, anew: bool = False) -> None:
         connection = self.connection
         fresh = connection.info.transaction_status == TransactionStatus.IDLE
         try:
-            if not fresh and time.monotonic() - self._began + self._budget > limits.SNAPSHOT_S:
+            if not fresh and (anew or time.monotonic() - self._began + self._budget > limits.SNAPSHOT_S):
                 connection.execute("ROLLBACK")
                 fresh = True
             if fresh:
@@ -171,6 +231,7 @@ class LivePostgres(PostgresDatabase):
                 self.snapshots.append(Snapshot(len(self.snapshots) + 1, row[0] if row else ""))
             self._limit(self._budget)
             connection.execute(_CRITERION)
+            self.snapshots[-1].criteria.append(self._name)
         except psycopg.Error as error:
             raise NotChecked(f"the server gave no answer: {_harmless(error, self.target)}") from error
 
@@ -206,6 +267,11 @@ class LivePostgres(PostgresDatabase):
             raise
 
     def _over_budget(self) -> NotChecked:
+        if self._by_range:
+            return NotChecked(
+                f"it takes longer than {format_duration(self._allowed)} on the live database, read by ranges with "
+                "pauses; `budget` of the criterion allows more"
+            )
         return NotChecked(
             f"it takes longer than {format_duration(self._budget)} on the live database; "
             f"`budget` of the criterion allows more, up to {format_duration(limits.SNAPSHOT_S)}"

@@ -70,7 +70,9 @@ class LiveRun:
         self.changed = 0
         self.uncounted: dict[str, str] = {}
         self.database: LivePostgres | LiveSqlite = (
-            LiveSqlite(address.target) if isinstance(address.target, SqliteTarget) else LivePostgres(address.target)
+            LiveSqlite(address.target)
+            if isinstance(address.target, SqliteTarget)
+            else LivePostgres(address.target, plan.file.live.max_scan)
         )
         self._progress = progress
         self._failure = ""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
-from pytest_cutover.plan.values import ColumnName, Count, Duration, ObjectName, Range, TableName
+from pytest_cutover.plan.values import Bytes, ColumnName, Count, Duration, ObjectName, Range, Size, TableName
 
 Phase = Literal["rehearsal", "before", "after", "monitor"]
 
@@ -181,6 +181,10 @@ class Live(Section):
     """Limits for live runs."""
 
     budget: Duration | None = Field(None, description="how long the whole run may take")
+    max_scan: Bytes = Field(
+        Size.parse("1GB"),
+        description="how much one statement may read; a larger table is read by ranges of its key where the kind allows",
+    )
     transaction: Duration = Field(
         60.0, description="before: a transaction that is open for longer fails `preflight:transactions`"
     )

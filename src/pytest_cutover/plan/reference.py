@@ -25,7 +25,7 @@ from pytest_cutover.plan.model import (
     Step,
     Waiver,
 )
-from pytest_cutover.plan.values import Range
+from pytest_cutover.plan.values import Range, Size
 
 _HEAD = """\
 # The plan file
@@ -34,7 +34,7 @@ A plan is a folder below `migrations/` with a file `plan.toml`. This page is gen
 (`make docs`); a test fails where the two differ. Unknown keys are errors, and all mistakes are reported at once.
 
 Paths are relative to the plan's folder and stay inside the repository. Durations are written with a unit: `500ms`,
-`10s`, `10min`, `2h`, `7d`. Counts are a number or a range: `5`, `"3..5"`, `">=1000"`. `${NAME}` in a target reads the
+`10s`, `10min`, `2h`, `7d`; sizes are, too: `64MB`, `10GB`. Counts are a number or a range: `5`, `"3..5"`, `">=1000"`. `${NAME}` in a target reads the
 environment.
 
 Objects are named `kind:name`, as in `table:flights`, `column:flights.cid`, `constraint:flights.valid_cid`,
@@ -103,7 +103,7 @@ def _duration(seconds: float) -> str:
 
 def _type(annotation: Any, field: FieldInfo | None = None) -> str:
     words = {
-        str: "text", int: "number", float: "duration", bool: "true or false", Range: "count", Any: "any",
+        str: "text", int: "number", float: "duration", bool: "true or false", Range: "count", Size: "size", Any: "any",
     }  # fmt: skip
     if annotation in words:
         return words[annotation]

@@ -38,6 +38,8 @@ def sqlite_problems(file: PlanFile, criteria: Sequence[Criterion]) -> Iterator[t
         yield "sandbox.extensions", "SQLite has no extensions that belong to a database; remove it"
     if file.sandbox.image is not None:
         yield "sandbox.image", "a SQLite database is a file and has no server; remove it"
+    if "max_scan" in file.live.model_fields_set:
+        yield "live.max_scan", "SQLite does not say how much a statement would read; remove it"
     for place, step in _steps(file):
         for name, value in step.env.items():
             for word in re.findall(r"\{(\w+)\}", value):

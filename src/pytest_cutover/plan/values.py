@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
@@ -39,6 +39,32 @@ def format_duration(seconds: float) -> str:
     if seconds < 86400:
         return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
     return f"{int(seconds // 86400)} d {int(seconds % 86400 // 3600)} h"
+
+
+class Size(int):
+    """Bytes, written with a unit: `500kB`, `64MB`, `10GB`, `1TB`, each 1024 times the one before, as PostgreSQL has it."""
+
+    _UNITS: ClassVar[tuple[str, ...]] = ("B", "kB", "MB", "GB", "TB")
+
+    @classmethod
+    def parse(cls, value: object) -> Size:
+        """The size that a text means.
+
+        Raises:
+            ValueError: it is no such text, or nothing.
+        """
+        if isinstance(value, Size):
+            return value
+        match = re.fullmatch(r"(\d+)\s*([kMGT]?B)", value.strip()) if isinstance(value, str) else None
+        if match is None or int(match[1]) == 0:
+            raise ValueError("write a number and a unit: 500kB, 64MB, 10GB or 1TB")
+        return cls(int(match[1]) * 1024 ** cls._UNITS.index(match[2]))
+
+    def __str__(self) -> str:
+        size, unit = float(self), 0
+        while size >= 1024 and unit < len(self._UNITS) - 1:
+            size, unit = size / 1024, unit + 1
+        return f"{size:.3g}{self._UNITS[unit]}" if size < 1000 else f"{size:.0f}{self._UNITS[unit]}"
 
 
 class Range:
@@ -140,6 +166,12 @@ Count = Annotated[
     WithJsonSchema({"type": "string", "title": "number or range, as 5, 3..5 or >=1000"}),
 ]
 """A whole number or a range of them."""
+
+Bytes = Annotated[
+    Size, BeforeValidator(Size.parse), PlainSerializer(_as_text),
+    WithJsonSchema({"type": "string", "title": "size, as 64MB or 10GB"}),
+]  # fmt: skip
+"""A number of bytes, written with a unit."""
 
 ObjectName = Annotated[str, BeforeValidator(_parse_object_name)]
 """`kind:name` of `pytest_cutover.names`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from pytest_cutover.criteria import Kind
 from pytest_cutover.criteria.implicit import implicit_criteria, implicit_live_criteria
+from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.model import Criterion, OwnCriterion, Phase, Plan
 
@@ -63,6 +64,9 @@ class BoundCriterion:
         if isinstance(self._criterion, OwnCriterion):
             raise TypeError(f'the kind "{self._criterion.kind}" is your own: assert in the test itself')
         finding: Finding = self._criterion.check(*databases)  # type: ignore[attr-defined]
+        remarks = [remark for each in databases if isinstance(each, Database) for remark in each.remarks]
+        if remarks:
+            finding = replace(finding, message="; ".join([finding.message, *remarks]))
         self._claim.findings.append(finding)
         return finding
 
