@@ -175,8 +175,9 @@ def test_rows_that_come_meanwhile_are_neither_lost_nor_doubled(
 
     assert len(seen) == len(set(seen))
     assert set(range(10, 9990, 10)) | {10000, 20005} == set(seen)
-    assert "in 2 snapshots and so not as it was at one moment" in database.remarks[0]
-    assert [each.criteria for each in database.snapshots] == [["c"], ["c"]]
+    assert len(database.snapshots) > 1
+    assert f"in {len(database.snapshots)} snapshots and so not as it was at one moment" in database.remarks[0]
+    assert {tuple(each.criteria) for each in database.snapshots} == {("c",)}
 
 
 def test_after_each_range_there_is_a_pause(large: Target, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,7 +239,7 @@ def test_a_table_that_is_dropped_meanwhile_is_a_failure_that_says_so(
     """It was in the schema that was read, and is not there to be asked."""
     with database.checking("(schema)"):
         _ = database.catalog
-    execute(production, "DROP TABLE parcels")
+    execute(production, "DROP TABLE parcels CASCADE")
 
     assert "42P01" in outcome(database, "not_null", table="parcels", columns=["size"])
 
