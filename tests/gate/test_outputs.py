@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
+from pytest_cutover.cli import main
 from tests.project import PLAN, Project
 
 JOB = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": ""}
@@ -13,18 +15,6 @@ JOB = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": ""}
 
 def job(project: Project, *arguments: str) -> int:
     return project.run(*arguments, environment=JOB | {"GITHUB_WORKSPACE": str(project.root)})
-
-
-def test_a_failed_statement_is_annotated_on_its_line_of_the_migration(branch: Project) -> None:
-    branch.write(
-        "migrations/second/01.sql", "SELECT 1;\n\n-- the weight\nALTER TABLE nowhere ADD COLUMN weight_g int;\n"
-    )
-
-    assert job(branch, "--changed-since=main") == 1, branch.output
-
-    errors = [line for line in branch.output.splitlines() if line.startswith("::error")]
-    assert len(errors) == 1
-    assert errors[0].startswith("::error file=migrations/second/01.sql,line=4,title=second%3A applies::01.sql:4: ")
 
 
 def test_a_failed_criterion_is_annotated_on_its_line_of_the_plan(branch: Project) -> None:
@@ -77,7 +67,9 @@ def test_outside_of_a_job_nothing_is_annotated(branch: Project) -> None:
     assert "::stop-commands" not in branch.output
 
 
-def test_a_mistake_in_a_plan_is_annotated_by_pytest_and_by_check(branch: Project, tmp_path: Path) -> None:
+def test_a_mistake_in_a_plan_is_annotated_by_pytest_and_by_check(
+    branch: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     branch.write("migrations/second/plan.toml", PLAN.replace('kind = "weights"', 'kind = "wieghts"'))
     line = PLAN.splitlines().index('id = "weights"') + 1
     expected = (
@@ -87,3 +79,7 @@ def test_a_mistake_in_a_plan_is_annotated_by_pytest_and_by_check(branch: Project
     assert job(branch, "--changed-since=main") == 4
 
     assert expected in branch.output
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(branch.root))
+    assert main(["check", "--plans", str(branch.root / "migrations")]) == 2
+    assert expected in capsys.readouterr().out

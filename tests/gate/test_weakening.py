@@ -29,6 +29,8 @@ steps = [{ sql = "01.sql", budget = "300ms" }]
 name = "manual"
 budget = "60s"
 steps = [{ sql = "back.sql", budget = "10s" }]
+[report]
+mask = ["*.email"]
 [changes]
 added = ["column:parcels.weight"]
 dropped = ["table:old"]
@@ -106,6 +108,7 @@ def test_nothing_is_weakened_by_itself() -> None:
         ('path = "backup.sql"', 'path = "smaller.sql"', "setting changed", "backup.path"),
         ('role = "app"\n', "", "setting changed", "migrate.role"),
         ('budget = "500ms"', 'budget = "500ms"\nrerun = "refuses"', "setting changed", "migrate.rerun"),
+        ('mask = ["*.email"]\n', "", "setting changed", "report.mask"),
         ('"fail"', '"warn"', "setting relaxed", "migrate.hazards"),
     ],
 )

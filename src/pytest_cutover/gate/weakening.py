@@ -31,11 +31,12 @@ _CHANGED = {
 }
 """Keys that decide what is rehearsed, and how: another value is neither more nor less."""
 _NEUTRAL = {
-    "": {"title", "owner", "criteria", "waivers", "rollback", "changes", "targets", "report"},
+    "": {"title", "owner", "criteria", "waivers", "rollback", "changes", "targets"},
     "backup": {"timeout", "max_bytes", "max_age", "expect"},
     "sandbox": {"extensions"},
     "migrate": {"steps", "budget"},
     "live": {"budget"},
+    "report": set(),
 }
 """Keys that weaken nothing, or are compared in a way of their own."""
 
@@ -159,7 +160,7 @@ def _budgets(old: Json, new: Json) -> _Found:
 
 
 def _settings(old: Json, new: Json) -> _Found:
-    for section in dict.fromkeys(["", "backup", "sandbox", "migrate", "live"]):
+    for section in _NEUTRAL:
         was, now = (old, new) if not section else (_table(old, section), _table(new, section))
         for key in dict.fromkeys([*was, *now]):
             before, after = was.get(key), now.get(key)
