@@ -40,6 +40,7 @@ lint: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/cutover kinds --markdown > docs/kinds.md
 	$(BIN)/python -m pytest_cutover.plan.reference > docs/plan.md
+	$(BIN)/python -m pytest_cutover.hazards.reference > docs/hazards.md
 	$(BIN)/python tests/variants/table.py > docs/variants.md
 
 benchmarks: $(STAMP)

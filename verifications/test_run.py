@@ -59,3 +59,10 @@ def test_locks(criterion, before, trace):
     """The migration keeps no table from its readers or writers for longer than allowed."""
     finding = criterion.check(before, trace)
     assert finding, finding
+
+
+@pytest.mark.criterion("hazards")
+def test_hazards(criterion, hazards):
+    """The migration has nothing that hurts a busy database."""
+    finding = criterion.check(hazards)
+    assert finding, finding

@@ -38,6 +38,8 @@ class Engine(ABC):
 
     name: str
     """As reports spell it."""
+    has_hazards: bool
+    """Whether there is something to keep others from, table by table."""
 
     @abstractmethod
     def inspect(self, backup: Path) -> BackupFacts:
@@ -109,6 +111,7 @@ class PostgreSQL(Engine):
     """PostgreSQL, on a disposable server."""
 
     name = "PostgreSQL"
+    has_hazards = True
 
     def inspect(self, backup: Path) -> BackupFacts:
         return inspect_backup(backup)

@@ -21,6 +21,7 @@ from pytest_cutover.backup.source import FetchedBackup, fetch_backup
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine, Restored, engine_of
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
+from pytest_cutover.hazards import Hazards, Scene, find_all
 from pytest_cutover.interrupt.model import Interrupted
 from pytest_cutover.interrupt.run import interrupt
 from pytest_cutover.ledger import Ledger, read_ledger
@@ -121,6 +122,7 @@ class Rehearsal:
         self.server: Server | None = None
         self.migration: StepsRun | None = None
         self.recording = Recording()
+        self.found_hazards: Hazards | None = None
         self.rerun_of: StepsRun | None = None
         self.rollbacks: dict[str, RollbackRun] = {}
         self.changed = 0
@@ -201,6 +203,8 @@ class Rehearsal:
                 self.databases["after"] = after
                 failed = self.migration.failed_step
                 stage.error = step_failure(failed) if failed is not None else ""
+            if self.migration.ok:
+                self.hazards()
         return self.migration
 
     def after(self) -> Database:
@@ -214,6 +218,14 @@ class Rehearsal:
         """Which locks the migration held, and what work it did under them."""
         self.after()
         return self.recording.had()
+
+    def hazards(self) -> Hazards:
+        """What in the migration hurts a busy database."""
+        if self.found_hazards is None:
+            scene = Scene(self.before(), self.after(), self.recording, self.plan.file.migrate.role)
+            self.found_hazards = find_all(scene) if self.engine.has_hazards else Hazards()
+            self.changed += 1
+        return self.found_hazards
 
     def ledger(self) -> Ledger:
         """What the migration did to the rows of every table."""

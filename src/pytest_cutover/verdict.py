@@ -72,7 +72,7 @@ def judge(expected: Sequence[Record], found: Iterable[Record], waivers: Sequence
             chosen[record.id] = record
     defaults = {record.id: record for record in expected}
     records = [chosen.get(name) or defaults[name] for name in dict.fromkeys([*defaults, *chosen])]
-    records, uses = _apply(waivers, records, today)
+    records, uses = apply_waivers(waivers, records, today)
     verdict, reason = _decide(records)
     return PlanVerdict(verdict, reason, tuple(records), tuple(uses))
 
@@ -86,7 +86,10 @@ def overall(verdicts: Sequence[str]) -> str:
     return GO
 
 
-def _apply(waivers: Sequence[Waiver], records: Sequence[Record], today: date) -> tuple[list[Record], list[WaiverUse]]:
+def apply_waivers(
+    waivers: Sequence[Waiver], records: Sequence[Record], today: date
+) -> tuple[list[Record], list[WaiverUse]]:
+    """The records, those waived that a waiver accepts as they are, and what became of each waiver."""
     result = list(records)
     uses = []
     for waiver in waivers:

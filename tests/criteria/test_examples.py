@@ -132,6 +132,7 @@ def _ask(criterion: Any, rehearsal: Rehearsal) -> Finding:
         "after": rehearsal.after,
         "migration": rehearsal.migrated,
         "trace": rehearsal.trace,
+        "hazards": rehearsal.hazards,
         "ledger": rehearsal.ledger,
         "rerun": rehearsal.rerun,
         "interrupted": rehearsal.interrupted,

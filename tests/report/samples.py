@@ -293,6 +293,35 @@ def vatsim() -> Result:
         "steps": vatsim_steps(),
         "criteria": vatsim_criteria(),
         "waivers": [],
+        "hazards": {
+            "found": [
+                {
+                    "id": "blocking-index-build",
+                    "object": TABLE,
+                    "message": f"CREATE INDEX builds an index of {TABLE} while nobody writes to it",
+                    "table": TABLE,
+                    "bytes": 12_115_968,
+                    "rows": 105_053,
+                    "waived": False,
+                }
+            ],
+            "unknown": [{"id": "rls-filtered-dml", "reason": "permission denied for table notes"}],
+            "fail": False,
+        },
+        "locks": {
+            "missing": "",
+            "held": [
+                {
+                    "table": TABLE,
+                    "mode": "SHARE",
+                    "seconds": 0.094,
+                    "by": "CREATE INDEX public.idx_flight_sector_occupancy_callsign_cid",
+                    "times": 1,
+                    "bytes": 12_115_968,
+                    "rows": 105_053,
+                }
+            ],
+        },
         "changes": {
             TABLE: rows(105053, 105053, changed=105053, columns={"cid": 105053}),
             "flights": rows(241800, 241800),
@@ -449,6 +478,7 @@ def migration_failed() -> Result:
         '02_cid_from_flights.sql:4: null value in column "cid" of relation "flight_sector_occupancy" violates '
         "not-null constraint (SQLSTATE 23502)\n    UPDATE flight_sector_occupancy SET cid = f.cid FROM flights f …"
     )
+    plan |= {"hazards": None, "locks": None}
     plan["verdict"] = "NO-GO"
     plan["reason"] = "The migration stops at step 2 of 8, 02_cid_from_flights.sql."
     for one in plan["criteria"]:
@@ -491,6 +521,7 @@ def restore_failed() -> Result:
     plan["stages"] = stages(0.31, failed="restore")
     plan["stages"][0]["error"] = cause
     plan |= {"steps": [], "changes": {}, "schema_diff": [], "rollbacks": [], "rerun": None}
+    plan |= {"hazards": None, "locks": None}
     return run(plan, verdict="INCOMPLETE", seconds=0.9)
 
 
@@ -547,6 +578,7 @@ def small_plan(name: str, title: str, verdict: str, reason: str, *criteria: Resu
     """A plan with few criteria and little else."""
     plan = vatsim()
     plan |= {"name": name, "title": title, "verdict": verdict, "reason": reason, "notes": []}
+    plan |= {"hazards": None, "locks": None}
     plan["criteria"] = [*vatsim_criteria()[:3], *criteria]
     plan["steps"] = [step("migrate.py", 0.6, "", "")]
     plan["changes"] = {
@@ -595,6 +627,7 @@ def several() -> Result:
 def live() -> Result:
     """The same criteria against production, after the migration."""
     plan = vatsim()
+    plan |= {"hazards": None, "locks": None}
     plan["reason"] = "All 15 criteria hold on production."
     plan["criteria"] = [one | {"phase": "monitor"} for one in plan["criteria"][6:]]
     plan["criteria"].append(

@@ -6,6 +6,7 @@ from pytest_cutover.criteria.applies import Applies
 from pytest_cutover.criteria.backup_age import BackupAge
 from pytest_cutover.criteria.base import Kind
 from pytest_cutover.criteria.duration import WithinBudget
+from pytest_cutover.criteria.hazards import NoHazard
 from pytest_cutover.criteria.health import Health
 from pytest_cutover.criteria.idempotent import Idempotent
 from pytest_cutover.criteria.interrupted import CutOff
@@ -13,6 +14,7 @@ from pytest_cutover.criteria.only_declared_changes import OnlyDeclaredChanges
 from pytest_cutover.criteria.preflight import Preflight
 from pytest_cutover.criteria.restores_baseline import RestoresBaseline
 from pytest_cutover.criteria.schema_as_rehearsed import SchemaAsRehearsed
+from pytest_cutover.hazards import HAZARDS
 from pytest_cutover.plan.model import Phase, Plan
 
 NO_ROLLBACK = "the plan declares no [[rollback]]: no way back was rehearsed"
@@ -35,7 +37,8 @@ def implicit_live_criteria(plan: Plan, phase: Phase, has_baseline: bool) -> tupl
 def implicit_criteria(plan: Plan, *, interrupt: bool = False) -> tuple[Kind, ...]:
     """The implicit criteria of the plan; with `interrupt` what becomes of it when it is cut off is one of them.
 
-    `duration` is there where the plan has a budget, `backup_age` where it has a `max_age`. A plan without a rollback has
+    `duration` is there where the plan has a budget, `backup_age` where it has a `max_age`, one `hazards` for each hazard
+    where these are to fail it. A plan without a rollback has
     one `restores_baseline`, which no check can decide.
     """
     file = plan.file
@@ -55,6 +58,11 @@ def implicit_criteria(plan: Plan, *, interrupt: bool = False) -> tuple[Kind, ...
         found.append(RestoresBaseline(id="restores_baseline", kind="restores_baseline"))
     if interrupt:
         found.append(CutOff(id="interrupted", kind="interrupted"))
+    if file.migrate.hazards == "fail":
+        found += [
+            NoHazard(id="hazards", kind="hazards", hazard=name).model_copy(update={"id": f"hazards:{name}"})
+            for name in HAZARDS
+        ]
     if file.backup.max_age is not None:
         found.append(BackupAge(id="backup_age", kind="backup_age", max_age=file.backup.max_age))
     return tuple(found)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pytest_cutover.backup.preludes import ready_made
 from pytest_cutover.errors import PlanError
 from pytest_cutover.flyway import flyway_problems
+from pytest_cutover.hazards import HAZARDS
 from pytest_cutover.names import nearest
 from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
 from pytest_cutover.plan.sqlite import NOT_FOR_SQLITE, sqlite_problems
@@ -194,9 +195,11 @@ class _Reader:
             entries = listed if isinstance(listed, list) else []
             return [str(each[key]) for each in entries if isinstance(each, dict) and key in each]
 
-        implicit = {name for name, kind in self.kinds.items() if _implicit(kind)} - {"restores_baseline"}
+        implicit = {name for name, kind in self.kinds.items() if _implicit(kind)} - {"restores_baseline", "hazards"}
         ways = {f"restores_baseline:{name}" for name in named("rollback", "name")}
-        ids = sorted({*named("criteria", "id"), *implicit, *ways})
+        # A hazard has an owner whether it fails the plan or only warns.
+        hazards = {f"hazards:{name}" for name in HAZARDS}
+        ids = sorted({*named("criteria", "id"), *implicit, *ways, *hazards})
         for number, name in enumerate(named("waivers", "criterion"), 1):
             if name == "applies":
                 self.problem(f"waivers[{number}].criterion", '"applies" cannot be waived: nothing behind it is known')

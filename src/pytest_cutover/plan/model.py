@@ -139,6 +139,10 @@ class Migrate(Section):
         "converges", description="a second run gives the same state, or fails cleanly and changes nothing"
     )
     budget: Duration | None = Field(None, description="how long all steps may take: the `duration` criterion")
+    hazards: Literal["warn", "fail"] = Field(
+        "warn",
+        description="what hurts a busy database while the migration runs: told beside the verdict, or each a criterion",
+    )
     steps: list[Step] = Field(min_length=1, description="in order; the first error stops")
 
 

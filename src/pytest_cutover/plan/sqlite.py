@@ -32,6 +32,8 @@ def sqlite_problems(file: PlanFile, criteria: Sequence[Criterion]) -> Iterator[t
     """The place in the plan and what is wrong there, for each thing that SQLite does not have."""
     if file.migrate.role is not None:
         yield "migrate.role", "SQLite has no roles; remove it"
+    if file.migrate.hazards != "warn":
+        yield "migrate.hazards", f"{NOT_FOR_SQLITE['locks']}; remove it"
     if file.backup.prelude:
         yield "backup.prelude", "a SQLite file needs nothing but itself; remove it"
     if file.sandbox.extensions:

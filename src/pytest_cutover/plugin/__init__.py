@@ -23,6 +23,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     backup,
     before,
     criterion,
+    hazards,
     interrupted,
     ledger,
     live_run,

@@ -10,6 +10,7 @@ import pytest
 from pytest_cutover.criteria.implicit import NO_ROLLBACK
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
+from pytest_cutover.hazards import Hazards
 from pytest_cutover.interrupt.model import Interrupted
 from pytest_cutover.ledger import Ledger
 from pytest_cutover.live.counts import CountedRows
@@ -81,6 +82,12 @@ def migration(rehearsal: Rehearsal) -> StepsRun:
 def trace(rehearsal: Rehearsal) -> Trace:
     """Which locks the migration held, and what work it did under them."""
     return _or_not_checked(rehearsal.trace)
+
+
+@pytest.fixture
+def hazards(rehearsal: Rehearsal) -> Hazards:
+    """What in the migration hurts a busy database."""
+    return _or_not_checked(rehearsal.hazards)
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_cutover.catalog import diff
+from pytest_cutover.hazards import Hazards
 from pytest_cutover.lint import plan_warnings, rehearsal_warnings
 from pytest_cutover.migrate import StepRun
 from pytest_cutover.names import parse_relation
 from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
 from pytest_cutover.sandbox import Server
+from pytest_cutover.trace import Recording
 
 
 def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -38,9 +40,34 @@ def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
         }
     if rehearsal.migration is not None and rehearsal.migration.ok and "after" in rehearsal.databases:
         known["schema"] = {name: rehearsal.databases[name].catalog.to_json() for name in ("before", "after")}
+    if rehearsal.found_hazards is not None and rehearsal.engine.has_hazards:
+        known["hazards"] = _hazards(rehearsal.found_hazards)
+        known["locks"] = _locks(rehearsal.recording)
     if rehearsal.books is not None:
         known["changes"] = {name: asdict(entry) for name, entry in rehearsal.books.tables.items()}
     return known
+
+
+def _hazards(hazards: Hazards) -> dict[str, Any]:
+    return {
+        "found": [asdict(each) for each in hazards.found],
+        "unknown": [{"id": name, "reason": reason} for name, reason in hazards.unknown.items()],
+    }
+
+
+def _locks(recording: Recording) -> dict[str, Any]:
+    """The longest lock of each mode on each table, the longest first."""
+    if recording.trace is None:
+        return {"missing": recording.missing, "held": []}
+    longest: dict[tuple[str, str], dict[str, Any]] = {}
+    for held in recording.trace.held:
+        table = recording.trace.named(held.table)
+        entry = longest.setdefault((held.table, held.mode), {
+            "table": held.table, "mode": held.mode, "seconds": held.seconds, "by": held.by, "times": 0,
+            "bytes": table and table.bytes, "rows": table and max(table.rows, 0),
+        })  # fmt: skip
+        entry["times"] += 1
+    return {"missing": "", "held": list(longest.values())}
 
 
 def _target(rehearsal: Rehearsal, server: Server) -> dict[str, Any]:
@@ -82,6 +109,10 @@ def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
     if rehearsal.migration is not None and rehearsal.migration.role_changes:
         changed = "; ".join(str(each) for each in rehearsal.migration.role_changes)
         notes.append(f"The migration changed roles, which no rollback of a database undoes: {changed}.")
+    if rehearsal.found_hazards is not None and rehearsal.found_hazards.unknown:
+        unknown = rehearsal.found_hazards.unknown
+        why = "; ".join(dict.fromkeys(unknown.values()))
+        notes.append(f"{len(unknown)} kinds of hazards were not looked for: {why}.")
     notes += plan_warnings(rehearsal.plan)
     if rehearsal.migration is not None and rehearsal.migration.ok:
         before, after = rehearsal.databases["before"], rehearsal.databases["after"]

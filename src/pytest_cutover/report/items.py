@@ -75,6 +75,18 @@ class TableView:
         return self.added != 0 or self.deleted != 0 or self.changed != 0 or self.before != self.after
 
 
+@dataclass(frozen=True)
+class HazardView:
+    """What hurts a busy database, on which object, and how large its table is."""
+
+    id: str
+    object: str
+    message: str
+    size: str
+    bytes: int
+    waived: bool
+
+
 def read_criterion(data: Json, plan: str, anchors: set[str]) -> CriterionView:
     outcome = string(data, "outcome")
     known = outcome in OUTCOMES
@@ -116,3 +128,13 @@ def _anchor(wanted: str, taken: set[str]) -> str:
         follower += 1
     taken.add(anchor)
     return anchor
+
+
+def read_hazard(data: Json) -> HazardView:
+    """The hazard that the result tells of."""
+    stored = whole(data, "bytes")
+    size = "" if stored is None else f"{text.size(stored)}, {text.some(max(whole(data, 'rows') or 0, 0), 'row')}"
+    return HazardView(
+        string(data, "id"), string(data, "object"), string(data, "message"), size, stored or 0,
+        data.get("waived") is True,
+    )  # fmt: skip

@@ -16,18 +16,21 @@ from typing import Any
 
 import pytest_cutover
 from pytest_cutover.gate.selection import Selection
-from pytest_cutover.plan.model import Plan
+from pytest_cutover.plan.model import Plan, Waiver
 from pytest_cutover.rehearsal import STAGES
-from pytest_cutover.verdict import GO, WAIVED, Record, judge, overall
+from pytest_cutover.verdict import FAILED, GO, WAIVED, Record, WaiverUse, apply_waivers, judge, overall
 
 FORMAT = 1
+HAZARD = "hazards:"
+"""What the criterion's id of a hazard begins with."""
 
 
 def plan_result(
     plan: Plan, expected: Sequence[Record], found: Sequence[Record], facts: Mapping[str, Any], today: date
 ) -> dict[str, Any]:
     """One plan's part of the result."""
-    judged = judge(expected, found, plan.file.waivers, today)
+    hazards, waivers, uses = _waived(plan, facts.get("hazards"), today)
+    judged = judge(expected, found, waivers, today)
     stages = {name: {"name": name, "seconds": 0.0, "outcome": "not_run", "error": ""} for name in STAGES}
     stages |= {stage["name"]: stage for stage in facts.get("stages", [])}
     checked = [record for record in judged.records if record.outcome in ("passed", "failed", "waived")]
@@ -58,11 +61,39 @@ def plan_result(
         "schema_diff": list(facts.get("schema_diff", [])),
         "criteria": [asdict(record) | {"evidence": list(record.evidence)} for record in judged.records],
         "waivers": [
-            use.waiver.model_dump(mode="json") | {"used": use.used, "note": use.note} for use in judged.waivers
+            use.waiver.model_dump(mode="json") | {"used": use.used, "note": use.note}
+            for use in (*judged.waivers, *uses)
         ],
+        "hazards": hazards,
+        "locks": facts.get("locks"),
         "changes": dict(facts.get("changes", {})),
         "schema": facts.get("schema"),
     }
+
+
+def _waived(
+    plan: Plan, hazards: Mapping[str, Any] | None, today: date
+) -> tuple[dict[str, Any] | None, list[Waiver], list[WaiverUse]]:
+    """The hazards with what is waived of them, the waivers that are left, and what became of the others.
+
+    Where hazards are criteria, their waivers are as all others'; where they warn, these silence the warning.
+    """
+    waivers = plan.file.waivers
+    if hazards is None:
+        return None, waivers, []
+    fails = plan.file.migrate.hazards == "fail"
+    names: dict[str, list[str]] = {}
+    for each in hazards["found"]:
+        names.setdefault(f"{HAZARD}{each['id']}", []).append(each["object"])
+    records = [Record(id=name, kind="hazards", outcome=FAILED, actual=", ".join(sorted(objects)))
+               for name, objects in names.items()]  # fmt: skip
+    records, uses = apply_waivers([each for each in waivers if each.criterion.startswith(HAZARD)], records, today)
+    waived = {record.id for record in records if record.outcome == WAIVED}
+    found = [{**each, "waived": f"{HAZARD}{each['id']}" in waived} for each in hazards["found"]]
+    if fails:
+        return {**hazards, "found": found, "fail": True}, waivers, []
+    left = [each for each in waivers if not each.criterion.startswith(HAZARD)]
+    return {**hazards, "found": found, "fail": False}, left, uses
 
 
 def build_result(

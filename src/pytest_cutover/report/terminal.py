@@ -17,6 +17,7 @@ FAILED_SHOWN = 5
 KEYS_SHOWN = 5
 REASONS_SHOWN = 6
 WEAKENED_SHOWN = 12
+HAZARDS_SHOWN = 3
 _INDENT = "  "
 _NARROWEST = 40
 
@@ -64,6 +65,7 @@ def _plan(plan: view.PlanView, width: int) -> Iterator[Line]:
     yield from _joined(_times(plan), " · ", width, _INDENT)
     for note in plan.notes:
         yield from _prose(f"Note: {note}", width, _INDENT, "warn")
+    yield from _hazards(plan, width)
     yield from _breakages(plan)
     waivers = {fields.string(each, "criterion"): fields.string(each, "note") for each in plan.parts("waivers")}
     for criterion in plan.failed[:FAILED_SHOWN]:
@@ -72,6 +74,17 @@ def _plan(plan: view.PlanView, width: int) -> Iterator[Line]:
         yield Line(f"{_INDENT}and {len(plan.failed) - FAILED_SHOWN:,} more failed, in the report", "bad")
     yield from _not_checked(plan, width)
     yield from _waived(plan, width)
+
+
+def _hazards(plan: view.PlanView, width: int) -> Iterator[Line]:
+    """What warns, in one sentence; where hazards are criteria, they stand among those."""
+    objects: dict[str, list[str]] = {}
+    for each in plan.warning_hazards:
+        objects.setdefault(each.id, []).append(text.one_line(each.object))
+    if objects:
+        listed = [f"{name} ({', '.join(found[:HAZARDS_SHOWN])}{', …' if len(found) > HAZARDS_SHOWN else ''})"
+                  for name, found in objects.items()]  # fmt: skip
+        yield from _prose(f"Hazards: {'; '.join(listed)}: see the report", width, _INDENT, "warn")
 
 
 def _times(plan: view.PlanView) -> list[str]:

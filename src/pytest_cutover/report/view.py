@@ -10,7 +10,15 @@ from functools import cached_property
 
 from pytest_cutover.report import text, words
 from pytest_cutover.report.fields import Json, listing, mapping, mappings, number, string
-from pytest_cutover.report.items import OUTCOMES, CriterionView, TableView, read_criterion, read_table
+from pytest_cutover.report.items import (
+    OUTCOMES,
+    CriterionView,
+    HazardView,
+    TableView,
+    read_criterion,
+    read_hazard,
+    read_table,
+)
 from pytest_cutover.report.trends import Trend, read_trends
 
 
@@ -95,6 +103,19 @@ class PlanView:
             and string(stage, "error")
             and not (steps and stage.get("name") == "migrate")
         ]
+
+    @cached_property
+    def hazards(self) -> list[HazardView]:
+        """What in the migration hurts a busy database, the largest table first."""
+        found = [read_hazard(each) for each in mappings(self.part("hazards"), "found")]
+        return sorted(found, key=lambda each: -each.bytes)
+
+    @cached_property
+    def warning_hazards(self) -> list[HazardView]:
+        """Those that nobody has waived and that are no criteria."""
+        if self.part("hazards").get("fail"):
+            return []
+        return [each for each in self.hazards if not each.waived]
 
     @property
     def server(self) -> str:

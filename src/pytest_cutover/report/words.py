@@ -21,7 +21,7 @@ OUTCOMES = {
 """Every outcome of a criterion, stage, step or rollback, in print; the criteria's in the order of a reader's worry."""
 
 _GROUPS = {
-    "Run": "applies duration idempotent interrupted restores_baseline only_declared_changes backup_age schema_as_rehearsed "
+    "Run": "applies duration idempotent interrupted restores_baseline only_declared_changes backup_age hazards schema_as_rehearsed "
     "preflight health",
     "Schema": "object_count objects present absent column constraint index rls",
     "Data": "row_count not_null unique where references accepted query queries",

@@ -27,6 +27,7 @@ class SQLite(Engine):
     """SQLite, on files in a private folder."""
 
     name = "SQLite"
+    has_hazards = False
 
     def inspect(self, backup: Path) -> BackupFacts:
         return inspect_sqlite_backup(backup)

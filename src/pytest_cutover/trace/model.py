@@ -67,12 +67,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement that a session sent; `seconds` is what running it took, `user` who had logged in."""
+    """One statement that a session sent; `seconds` is what running it took, `user` who had logged in.
+
+    `cascaded` are the tables that a TRUNCATE … CASCADE took along.
+    """
 
     text: str
     ended: float
     seconds: float
     user: str
+    cascaded: tuple[str, ...] = ()
 
     @property
     def began(self) -> float:

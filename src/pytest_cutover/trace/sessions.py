@@ -131,13 +131,14 @@ class Sessions:
         opened = self._open[line.pid] if belongs and over else self._of(line, began)
         if not opened.transaction.statements and not opened.transaction.commands:
             opened.transaction.began = min(opened.transaction.began, began)
-        opened.transaction.statements.append(Statement(line.text, line.at, seconds, line.user))
+        cascaded = tuple(self._truncated.pop(line.pid, ()))
+        opened.transaction.statements.append(Statement(line.text, line.at, seconds, line.user, cascaded))
         opened.last = max(opened.last, line.at)
         for key in opened.unknown:
             opened.since[key] = min(opened.since[key], began)
         opened.unknown.clear()
         self._running.pop(line.pid, None)
-        for oid, mode in explicit_locks(line.text, self._truncated.pop(line.pid, []), self._relations):
+        for oid, mode in explicit_locks(line.text, cascaded, self._relations):
             if (oid, mode) not in opened.since:
                 opened.since[oid, mode] = began
                 opened.by[oid, mode] = _verb(line.text)

@@ -35,8 +35,12 @@ BEGIN
         INTO detail FROM pg_event_trigger_ddl_commands() WHERE schema_name IS DISTINCT FROM 'pg_temp';
     ELSIF tg_event = 'sql_drop' THEN
         SELECT json_agg(json_build_object('name', object_identity, 'type', object_type))
-        INTO detail FROM pg_event_trigger_dropped_objects()
-        WHERE NOT original AND normal AND NOT is_temporary;
+        INTO detail FROM pg_event_trigger_dropped_objects() AS gone
+        WHERE NOT original AND normal AND NOT is_temporary AND NOT EXISTS (
+            -- What belongs to a table or view goes with it.
+            SELECT FROM pg_event_trigger_dropped_objects() AS owner
+            WHERE owner.object_type IN ('table', 'foreign table', 'view', 'materialized view')
+              AND cardinality(gone.address_names) > 2 AND owner.address_names = gone.address_names[1:2]);
     ELSIF tg_event = 'table_rewrite' THEN
         detail := to_json(pg_event_trigger_table_rewrite_oid()::bigint);
     END IF;

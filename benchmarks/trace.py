@@ -1,0 +1,96 @@
+"""What tracing a migration costs: the same migration on two copies of a database, traced and not.
+
+    python benchmarks/trace.py [--rows 300000] [--statements 3000] [--runs 5]
+
+Two migrations are measured on the embedded server: one of DDL and updates of a whole table, as most are, and one that sends
+many small statements, each of which is a line of the log. Each run measures both ways, one after the other; printed
+are medians, their ratio, and what readying and reading the trace takes besides. The exit status is 1 where the target is
+missed. Two processors should be idle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+from pytest_cutover.engine import PostgreSQL
+from pytest_cutover.plan.model import Step
+from pytest_cutover.sandbox import Sandboxes, Server
+from pytest_cutover.target import Target
+
+TARGET = 1.15
+"""How long a traced migration may take at most, as a multiple of the same one untraced."""
+
+BEFORE = """
+CREATE TABLE flights (id int PRIMARY KEY, callsign text NOT NULL, minutes int NOT NULL);
+INSERT INTO flights SELECT g, 'F' || g, g % 1000 FROM generate_series(1, {rows}) AS g;
+CREATE TABLE notes (id int PRIMARY KEY, note text);
+"""
+WHOLE_TABLE = """
+ALTER TABLE flights ADD COLUMN cid int;
+UPDATE flights SET cid = id;
+ALTER TABLE flights ADD CONSTRAINT positive CHECK (minutes >= 0);
+CREATE INDEX by_cid ON flights (cid);
+ALTER TABLE flights ALTER COLUMN minutes TYPE bigint;
+ANALYZE flights;
+"""
+SMALL = "INSERT INTO notes VALUES ({number}, 'a note');\n"
+
+
+def main() -> int:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--statements", type=int, default=3_000)
+    parser.add_argument("--runs", type=int, default=5)
+    given = parser.parse_args()
+    small = "".join(SMALL.format(number=number) for number in range(given.statements))
+    missed = False
+    sandboxes = Sandboxes()
+    try:
+        server = sandboxes.server()
+        template = server.create("bench_trace")
+        with template.connect() as connection:
+            connection.execute(BEFORE.format(rows=given.rows).encode())
+        for title, script in ((f"{given.rows:,} rows", WHOLE_TABLE), (f"{given.statements:,} statements", small)):
+            plain, traced, besides = _measure(server, template, script, given.runs)
+            ratio = traced / plain
+            missed |= ratio > TARGET
+            print(
+                f"{title}: untraced {plain:.3f} s, traced {traced:.3f} s: {ratio:.2f} times (target {TARGET}); "
+                f"besides {besides:.3f} s"
+            )
+    finally:
+        sandboxes.close()
+    return int(missed)
+
+
+def _measure(server: Server, template: Target, script: str, runs: int) -> tuple[float, float, float]:
+    """Medians in seconds: the steps untraced, the steps traced, and what the trace takes ahead of and behind them."""
+    engine = PostgreSQL()
+    took: dict[bool, list[float]] = {False: [], True: []}
+    besides = []
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "migration.sql").write_text(script)
+        for number in range(2 * runs):
+            is_traced = number % 2 == 1
+            target = server.create("bench_trace_run", template=template)
+            began = time.perf_counter()
+            with engine.tracing(server, target) if is_traced else nullcontext():
+                done = engine.run([Step(sql="migration.sql")], Path(folder), server, target, None, None)
+            if not done.ok:
+                raise SystemExit(f"the migration failed: {done.failed_step}")
+            took[is_traced].append(done.seconds)
+            if is_traced:
+                besides.append(time.perf_counter() - began - done.seconds)
+            server.drop("bench_trace_run")
+    return statistics.median(took[False]), statistics.median(took[True]), statistics.median(besides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""What hurts a busy database while a migration runs, or after it: one class for each, found by what was traced and left.
+
+A hazard is no failure: the same migration may be right on a small table at night. It is told with the table's size
+beside the verdict, and counts in it where the plan says `hazards = "fail"`. Nothing here guesses: each is found by what the
+server did or left, never by the words of a statement alone.
+"""
+
+from __future__ import annotations
+
+from inspect import isabstract, isclass
+
+from pytest_cutover.errors import NotChecked, QueryError
+from pytest_cutover.hazards import leftovers, rows, waiting, work
+from pytest_cutover.hazards.base import Found, Hazard, Hazards, Scene, find
+
+HAZARDS: dict[str, type[Hazard]] = {
+    hazard.ID: hazard
+    for module in (work, waiting, leftovers, rows)
+    for hazard in vars(module).values()
+    if isclass(hazard) and issubclass(hazard, Hazard) and not isabstract(hazard)
+}
+"""Every hazard by its id."""
+
+__all__ = ["HAZARDS", "Found", "Hazard", "Hazards", "Scene", "find", "find_all"]
+
+
+def find_all(scene: Scene) -> Hazards:
+    """Every hazard that the migration has, as far as it can be told."""
+    found: list[Found] = []
+    unknown: dict[str, str] = {}
+    for name, hazard in HAZARDS.items():
+        try:
+            found += find(hazard, scene)
+        except (NotChecked, QueryError) as reason:
+            unknown[name] = str(reason)
+    return Hazards(tuple(found), unknown)

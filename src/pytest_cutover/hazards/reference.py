@@ -1,0 +1,67 @@
+"""The page docs/hazards.md, from the hazards' own data."""
+
+from __future__ import annotations
+
+import inspect
+
+from pytest_cutover.hazards import HAZARDS, Hazard
+
+_HEAD = """\
+# Hazards
+
+What hurts a busy database while a migration runs, or after it. A rehearsal looks for each of them, whatever runs the migration: an
+SQL file, a program, Flyway. It finds by what the server did (its locks, its log, its event triggers) and by what is left in
+the database, never by the words of a statement alone; what it cannot tell, it does not find.
+
+They warn beside the verdict, with the size of the table. With `hazards = "fail"` in `[migrate]` each becomes a criterion,
+`hazards:ID`, and one that is found makes the plan NO-GO. Either way a waiver accepts it, by the names of the objects:
+
+```toml
+[[waivers]]
+criterion = "hazards:blocking-index-build"
+accepts = "flights"
+owner = "A team or role"
+until = 2026-12-31
+reason = "the application is stopped meanwhile"
+```
+
+How long a table may be locked is a criterion of its own: [`locks`](kinds.md#locks).
+
+Not seen: what a program does inside of a function without DDL, other than its locks; and a server that was given
+(`--sandbox=URL`), whose log is not ours to read: there, only those marked with * are looked for.
+
+This page is written from the hazards' own data (`make docs`); the same examples are run as tests.
+"""
+
+
+def render_hazards() -> str:
+    """The whole page in Markdown."""
+    listed = "\n".join(
+        f"* [`{name}`](#{name}){'' if hazard.TRACED else ' *'}: {_claim(hazard)}" for name, hazard in HAZARDS.items()
+    )
+    return "\n".join([_HEAD, f"{listed}\n", *(_section(hazard) for hazard in HAZARDS.values())])
+
+
+def _claim(hazard: type[Hazard]) -> str:
+    return (inspect.getdoc(hazard) or "").split("\n")[0]
+
+
+def _section(hazard: type[Hazard]) -> str:
+    parts = [
+        f"## {hazard.ID}\n",
+        f"{_claim(hazard)}\n",
+        f"*Why it hurts:* {hazard.HURTS}\n",
+        f"*Safer:* {hazard.SAFER}\n",
+    ]
+    who = f" Run as `{hazard.ROLE}`." if hazard.ROLE else ""
+    for title, text in (
+        (f"Before.{who}", hazard.BEFORE),
+        ("It has the hazard", hazard.BAD),
+        ("It does the same without", hazard.GOOD),
+    ):
+        parts.append(f"{title}\n\n```sql\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(render_hazards(), end="")

@@ -1,0 +1,59 @@
+"""Hazards warn, fail where the plan says so, and are waived by name either way."""
+
+from __future__ import annotations
+
+from tests.project import PLAN, Project
+
+REWRITE = "ALTER TABLE parcels ADD COLUMN weight_g integer;\nALTER TABLE parcels ALTER COLUMN id TYPE bigint;\nUPDATE parcels SET weight_g = 50;\n"
+ROLLBACK = "ALTER TABLE parcels DROP COLUMN weight_g;\nALTER TABLE parcels ALTER COLUMN id TYPE integer;\n"
+ALTERED = PLAN.replace(
+    'added = ["column:parcels.weight_g"]', 'added = ["column:parcels.weight_g"]\naltered = ["column:parcels.id"]'
+).replace('steps = [{ sql = "01.sql" }]\n[[', 'rerun = "refuses"\nsteps = [{ sql = "01.sql" }]\n[[', 1)
+FAIL = ALTERED.replace('rerun = "refuses"', 'rerun = "refuses"\nhazards = "fail"')
+
+
+def _waiver(hazard: str, accepts: str) -> str:
+    return (
+        f'[[waivers]]\ncriterion = "hazards:{hazard}"\naccepts = "{accepts}"\nowner = "dba"\nuntil = 2099-01-01\n'
+        'reason = "at night"\n'
+    )
+
+
+def test_a_hazard_warns_beside_the_verdict(project: Project) -> None:
+    """The verdict says what holds; the warning, what it will cost."""
+    project.plan(text=ALTERED + _waiver("no-lock-timeout", "parcels"), migration=REWRITE, rollback=ROLLBACK)
+
+    status = project.run()
+
+    assert status == 0, project.output
+    assert "Hazards: table-rewrite (parcels)" in project.output, project.output
+    plan = project.result["plans"][0]
+    found = {each["id"]: each for each in plan["hazards"]["found"]}
+    assert found["table-rewrite"]["bytes"] > 0
+    assert [found["table-rewrite"]["waived"], found["no-lock-timeout"]["waived"]] == [False, True]
+    assert {held["mode"] for held in plan["locks"]["held"]} >= {"ACCESS EXCLUSIVE"}
+    assert "no-lock-timeout" not in project.output
+    assert plan["waivers"][0]["used"]
+    page = (project.root / "reports" / "report.html").read_text(encoding="utf-8")
+    assert "ALTER TABLE public.parcels writes all of parcels anew" in page
+
+
+def test_a_hazard_fails_the_plan_that_says_so(project: Project) -> None:
+    """Each is a criterion of its own, so that one can be waived and the others fail all the same."""
+    project.plan(text=FAIL + _waiver("no-lock-timeout", "parcels"), migration=REWRITE, rollback=ROLLBACK)
+
+    status = project.run()
+
+    assert status == 1, project.output
+    assert project.outcome("hazards:table-rewrite") == "failed"
+    assert project.outcome("hazards:no-lock-timeout") == "waived"
+    assert project.outcome("hazards:rls-filtered-dml") == "passed"
+    assert "Hazards:" not in project.output
+
+
+def test_a_hazard_that_does_not_exist_cannot_be_waived(project: Project) -> None:
+    """A misspelt waiver would never be used."""
+    project.plan(text=FAIL + _waiver("table-rewrit", "parcels"), migration=REWRITE, rollback=ROLLBACK)
+
+    assert project.run() == 4
+    assert 'Did you mean "hazards:table-rewrite"?' in project.output
