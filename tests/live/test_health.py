@@ -179,6 +179,22 @@ def test_an_invalid_index_is_named_and_one_that_is_being_built_is_none(monitor: 
     assert finding(monitor.look(), "indexes").actual == "1 index is not valid: one_size"
 
 
+def test_an_index_whose_build_may_not_be_seen_is_not_checked(monitor: Monitor) -> None:
+    """It may be the one that is not valid."""
+    execute(monitor.target, "CREATE ROLE watcher LOGIN PASSWORD 'w'")
+    with monitor.target.connect(autocommit=False) as writer, monitor.target.connect() as builder:
+        writer.execute("INSERT INTO parcels VALUES (1000)")
+        builder.pgconn.send_query(b"CREATE INDEX CONCURRENTLY by_size ON parcels (size)")
+        time.sleep(0.3)
+        told = monitor.look(target=replace(monitor.target, user="watcher", password="w"))["indexes"]
+        writer.rollback()
+        while builder.pgconn.get_result() is not None:
+            pass
+    execute(monitor.target, "DROP ROLE watcher")
+
+    assert str(told).endswith('may not be seen: GRANT pg_read_all_stats TO "watcher"')
+
+
 def test_new_orphans_fail_until_they_are_gone_and_old_ones_do_not(monitor: Monitor) -> None:
     """100 orphans were there before the foreign key, which was never validated; the next ones come past its triggers."""
     execute(monitor.target, KEY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -50,6 +51,7 @@ def test_a_forgotten_transaction_stops_the_migration_before_it_begins(live: Live
     """A migration that waits for a lock makes everybody wait behind it."""
     with live.target.connect(autocommit=False, name="till") as other:
         other.execute("UPDATE parcels SET size = 'typed-in' WHERE id = 1")
+        time.sleep(1)
         assert live.run("--db-url=production", "--phase=before") == 1, live.project.output
         other.rollback()
 

@@ -15,15 +15,18 @@ import pytest
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.criteria.preflight import Preflight
-from pytest_cutover.errors import NotApplicable, NotChecked
+from pytest_cutover.errors import NotApplicable, NotChecked, PlanError
 from pytest_cutover.finding import Finding
 from pytest_cutover.live.archive import find_backup
+from pytest_cutover.live.capacity import find_connections
 from pytest_cutover.live.postgresql import LivePostgres
 from pytest_cutover.live.rehearsed import Rehearsed
+from pytest_cutover.plan.load import load_plans
 from pytest_cutover.plan.model import Changes, Live
 from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.target import Target
 from tests.live.servers import majors, standby_of, started
+from tests.project import PLAN, Project
 
 _numbers = itertools.count(1)
 SCHEMA = """
@@ -85,6 +88,17 @@ def blind(production: Target) -> Iterator[Target]:
         connection.execute('GRANT pg_read_all_data TO "Blind 1"')
         yield replace(production, user="Blind 1", password="dark")
         connection.execute('DROP OWNED BY "Blind 1"; DROP ROLE "Blind 1"')
+
+
+def test_the_other_sessions_of_our_own_run_do_not_stand_in_the_way(ask: Ask, production: Target) -> None:
+    """Under xdist each worker has a snapshot of its own. Whoever only has our name and writes is somebody else."""
+    with production.connect(autocommit=False, name="pytest-cutover") as sibling:
+        sibling.execute("SELECT * FROM parcels")
+        time.sleep(0.1)
+        assert ask("transactions", lock="50ms", transaction="50ms").holds
+        sibling.execute("DELETE FROM parcels")
+        assert not ask("transactions", lock="50ms").holds
+        sibling.rollback()
 
 
 @pytest.mark.parametrize("question", ["transactions", "replication", "indexes", "connections"])
@@ -192,6 +206,33 @@ def test_too_few_connections_are_named(ask: Ask, production: Target) -> None:
         assert "free of the 4 that this database allows" in ask("connections").message
 
 
+def test_the_role_that_migrates_needs_connections_too(production: Target, blind: Target) -> None:
+    """A role may be allowed fewer than the server has."""
+    with production.connect() as other:
+        other.execute('ALTER ROLE "Blind 1" CONNECTION LIMIT 5')
+    with closing(LivePostgres(production)) as view, view.checking("connections"):
+        alone = find_connections(view, blind.user, Live())
+        with blind.connect():
+            busy = find_connections(view, blind.user, Live())
+
+    assert alone.message == "5 connections are free of the 5 that the role Blind 1 is allowed"
+    assert (busy.holds, busy.actual) == (False, "4 free")
+
+
+def test_a_synchronous_standby_that_is_gone_is_named(ask: Ask, production: Target) -> None:
+    """Every COMMIT of the migration would wait for it."""
+    with production.connect() as other:
+        other.execute("SET synchronous_commit = local")
+        other.execute("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
+        other.execute("SELECT pg_reload_conf()")
+        try:
+            _until(lambda: ask("replication").actual == "no synchronous standby is connected")
+        finally:
+            other.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            other.execute("SELECT pg_reload_conf()")
+    _until(lambda: ask("replication").holds)
+
+
 def test_an_inactive_slot_is_named(ask: Ask, production: Target) -> None:
     """It keeps what the migration writes, until the disk is full."""
     with production.connect() as other:
@@ -284,6 +325,18 @@ def _archive(server: EmbeddedServer, command: str, until: str) -> None:
         connection.execute("SELECT txid_current()")
         connection.execute("SELECT pg_switch_wal()")
     _until(lambda: bool(_count(server.maintenance, until)))
+
+
+def test_one_question_can_be_waived(project: Project) -> None:
+    """By its own name: nobody waives all that could stand in the way."""
+    waiver = '[[waivers]]\ncriterion = "{}"\naccepts = "1"\nowner = "dba"\nuntil = 2030-01-01\nreason = "known"\n'
+    folders = [project.root / "migrations/first"]
+    project.plan(text=PLAN + waiver.format("preflight:replication"))
+    assert load_plans(folders, project.root, KINDS, ["weights"])[0].file.waivers
+
+    project.plan(text=PLAN + waiver.format("preflight"))
+    with pytest.raises(PlanError, match='there is no criterion "preflight"'):
+        load_plans(folders, project.root, KINDS, ["weights"])
 
 
 def test_the_kind_has_a_meaning_before_the_migration_alone() -> None:

@@ -52,6 +52,8 @@ class Kind(Criterion):
     EXAMPLE: ClassVar[Example]
     IMPLICIT: ClassVar[bool] = False
     """True for the kinds that every plan has without asking."""
+    QUESTIONS: ClassVar[tuple[str, ...]] = ()
+    """What such a kind asks one by one, each as a criterion KIND:QUESTION."""
     MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal", "before", "after", "monitor")
     """The phases in which the kind has a meaning."""
 

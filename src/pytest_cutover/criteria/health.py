@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.criteria.checking import refused
@@ -27,6 +27,7 @@ class Health(Kind):
     GROUP: ClassVar[str] = "run"
     MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("monitor",)
     IMPLICIT: ClassVar[bool] = True
+    QUESTIONS: ClassVar[tuple[str, ...]] = get_args(Question)
     PROVES: ClassVar[str] = (
         "At each run of the monitor. `locks`: no session waits for a lock for longer than `lock`. `indexes`: each is valid "
         "and ready, or is being built. `orphans`: below the foreign keys of the migration's tables that are not validated or "

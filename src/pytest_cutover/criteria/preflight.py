@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.criteria.checking import refused
@@ -30,6 +30,7 @@ class Preflight(Kind):
     GROUP: ClassVar[str] = "run"
     MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("before",)
     IMPLICIT: ClassVar[bool] = True
+    QUESTIONS: ClassVar[tuple[str, ...]] = get_args(Question)
     PROVES: ClassVar[str] = (
         "Ahead of the migration, at that moment. `transactions`: none holds a lock on a table that `[changes]` names (its "
         "partitions, and what its new foreign keys refer to) for longer than `lock`, none is open for longer than "

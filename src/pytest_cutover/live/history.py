@@ -79,15 +79,15 @@ def _since(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a day: sizes as they are, calls and scans since the day before."""
     known = {each["id"]: each for each in before.get("statements", [])}
     statements = []
-    for each in now["statements"]:
+    for each in now.get("statements", []):
         calls, mean_ms = since(each, known.get(each["id"]))
         kept = {key: each[key] for key in ("id", "statement", "role")}
         statements.append(kept | {"calls": calls, "mean_ms": round(mean_ms, 3)})
     return {
         "statements": statements,
-        "indexes": _counted(now["indexes"], before.get("indexes", []), "scans"),
-        "tables": _counted(now["tables"], before.get("tables", []), "seq_scans", "seq_rows"),
-        "orphans": [{"name": name, "rows": count} for name, count in now["orphans"].items()],
+        "indexes": _counted(now.get("indexes", []), before.get("indexes", []), "scans"),
+        "tables": _counted(now.get("tables", []), before.get("tables", []), "seq_scans", "seq_rows"),
+        "orphans": [{"name": name, "rows": count} for name, count in now.get("orphans", {}).items()],
     }
 
 

@@ -198,8 +198,11 @@ class _Reader:
         implicit = {name for name, kind in self.kinds.items() if _implicit(kind)} - {"restores_baseline", "hazards"}
         ways = {f"restores_baseline:{name}" for name in named("rollback", "name")}
         # A hazard has an owner whether it fails the plan or only warns.
-        hazards = {f"hazards:{name}" for name in HAZARDS}
-        ids = sorted({*named("criteria", "id"), *implicit, *ways, *hazards})
+        asked = {f"hazards:{name}" for name in HAZARDS}
+        asked |= {f"{name}:{each}" for name in implicit for each in getattr(self.kinds[name], "QUESTIONS", ())}
+        ids = sorted(
+            {*named("criteria", "id"), *(implicit - {each.partition(":")[0] for each in asked}), *ways, *asked}
+        )
         for number, name in enumerate(named("waivers", "criterion"), 1):
             if name == "applies":
                 self.problem(f"waivers[{number}].criterion", '"applies" cannot be waived: nothing behind it is known')
