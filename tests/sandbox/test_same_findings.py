@@ -36,6 +36,8 @@ _ASIDE = {
     "offset",
     "image",
     "digest",
+    "hazards",  # sizes on disk, and locks by how long they were held: compared by _traced
+    "locks",
     "schema",  # whole catalogs, as a live run compares them; what differs between before and after is in schema_diff
 }
 
@@ -96,9 +98,27 @@ def _comparable(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def embedded(repository: Path) -> list[dict[str, Any]]:
+def on_embedded(repository: Path) -> dict[str, Any]:
+    """The result on the embedded server."""
+    return _rehearse(repository, "embedded")
+
+
+@pytest.fixture(scope="module")
+def embedded(on_embedded: dict[str, Any]) -> list[dict[str, Any]]:
     """The plans' results on the embedded server."""
-    return _plans(_rehearse(repository, "embedded"))
+    return _plans(on_embedded)
+
+
+def _traced(result: dict[str, Any]) -> list[tuple[set[tuple[str, str]], set[tuple[str, str]]]]:
+    """For each plan its hazards, and its locks."""
+    assert {each["locks"]["missing"] for each in result["plans"]} == {""}
+    return [
+        (
+            {(found["id"], found["object"]) for found in each["hazards"]["found"]},
+            {(held["table"], held["mode"]) for held in each["locks"]["held"]},
+        )
+        for each in result["plans"]
+    ]
 
 
 def _plans(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -115,7 +135,7 @@ def test_the_embedded_server_tells_right_from_wrong(embedded: list[dict[str, Any
 
 @pytest.mark.parametrize("which", [min, max], ids=["oldest", "newest"])
 def test_a_container_of_each_version_finds_the_same(
-    repository: Path, embedded: list[dict[str, Any]], images: dict[int, str], which: Any
+    repository: Path, on_embedded: dict[str, Any], embedded: list[dict[str, Any]], images: dict[int, str], which: Any
 ) -> None:
     if len(images) < 2:
         pytest.skip("needs programs of two major versions of PostgreSQL on this machine (Debian: postgresql)")
@@ -124,6 +144,7 @@ def test_a_container_of_each_version_finds_the_same(
     assert {each["target"]["kind"] for each in result["plans"]} == {"container"}
     assert {each["target"]["server_version"].split(".")[0] for each in result["plans"]} == {str(which(images))}
     assert _plans(result) == embedded
+    assert _traced(result) == _traced(on_embedded)
 
 
 @pytest.fixture
@@ -139,3 +160,4 @@ def test_a_given_server_finds_the_same(repository: Path, embedded: list[dict[str
 
     assert {each["target"]["kind"] for each in result["plans"]} == {"given"}
     assert _plans(result) == embedded
+    assert all("a server that was given" in each["locks"]["missing"] for each in result["plans"])

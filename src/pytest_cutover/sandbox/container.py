@@ -203,8 +203,13 @@ class ContainerServer(Server):
         return float(row[0]) - 1
 
     def log_lines(self, position: float) -> Iterable[bytes]:
-        """What the container printed since that second."""
-        printed: bytes = self._container.get_wrapped_container().logs(since=int(position))
+        """What the container printed since that second, nothing where the engine does not tell."""
+        from docker.errors import DockerException
+
+        try:
+            printed: bytes = self._container.get_wrapped_container().logs(since=int(position))
+        except (DockerException, OSError):
+            return ()
         return printed.split(b"\n")
 
     def failure(self, what: str, error: BaseException) -> SandboxError:

@@ -35,7 +35,6 @@ class Relation:
     kind: str
     bytes: int
     rows: int
-    filenode: int
     table: int | None = None
 
 
@@ -122,7 +121,6 @@ class Trace:
 
     transactions: tuple[Transaction, ...]
     before: Mapping[int, Relation]
-    after: Mapping[int, Relation]
 
     @property
     def held(self) -> list[Held]:

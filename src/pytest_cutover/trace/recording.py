@@ -22,7 +22,7 @@ from pytest_cutover.trace.sessions import Sessions
 
 _RELATIONS = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, pg_catalog.pg_table_size(c.oid), c.reltuples::bigint,
-       c.relfilenode::bigint, i.indrelid::bigint
+       i.indrelid::bigint
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
 WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
@@ -86,7 +86,6 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
             _say(target, closing)
             with target.connect(settings=_QUIET) as connection:
                 triggers.remove(connection)
-                after = _relations(connection)
         except psycopg.Error as error:
             # What ended the run says more than that the server is gone.
             if not failed:
@@ -100,13 +99,13 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
         return
     transactions = Sessions(before).follow(lines)
     sampler.add_to(transactions, before)
-    recording.trace = Trace(tuple(transactions), before, after)
+    recording.trace = Trace(tuple(transactions), before)
 
 
 def _relations(connection: psycopg.Connection) -> dict[int, Relation]:
     return {
-        oid: Relation(oid, format_name(schema, name), kind, size or 0, rows, filenode, table)
-        for oid, schema, name, kind, size, rows, filenode, table in connection.execute(_RELATIONS.encode())
+        oid: Relation(oid, format_name(schema, name), kind, size or 0, rows, table)
+        for oid, schema, name, kind, size, rows, table in connection.execute(_RELATIONS.encode())
     }
 
 

@@ -7,6 +7,8 @@ out: a dump that the migration itself takes does not hold them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import psycopg
 
 MARK = "cutover-trace"
@@ -61,34 +63,35 @@ _TRIGGERS = {
 
 def install(connection: psycopg.Connection) -> None:
     """Readies the database that the connection is to; sessions that begin from now on are traced."""
-    with connection.transaction():
-        connection.execute(_FUNCTION.encode())
-        connection.execute("ALTER EXTENSION plpgsql ADD FUNCTION pg_catalog.cutover_trace()")
-        for name, event in _TRIGGERS.items():
-            connection.execute(
-                f"CREATE EVENT TRIGGER {name} ON {event} EXECUTE FUNCTION pg_catalog.cutover_trace()".encode()
-            )
+    statements = [_FUNCTION, "ALTER EXTENSION plpgsql ADD FUNCTION pg_catalog.cutover_trace()"]
+    for name, event in _TRIGGERS.items():
+        statements += [
+            f"CREATE EVENT TRIGGER {name} ON {event} EXECUTE FUNCTION pg_catalog.cutover_trace()",
             # Also in a session that has switched triggers off (session_replication_role).
-            connection.execute(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS".encode())
-            connection.execute(f"ALTER EXTENSION plpgsql ADD EVENT TRIGGER {name}".encode())
-        for name, value in _SETTINGS.items():
-            connection.execute(_for_database(f"ALTER DATABASE %I SET {name} = {value}"))
+            f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS",
+            f"ALTER EXTENSION plpgsql ADD EVENT TRIGGER {name}",
+        ]
+    statements.append(_for_database(f"SET {name} = {value}" for name, value in _SETTINGS.items()))
+    # One message is one transaction.
+    connection.execute(";\n".join(statements).encode())
 
 
 def remove(connection: psycopg.Connection) -> None:
     """Takes all of it away again, also where only a part is there."""
-    with connection.transaction():
-        for name in _TRIGGERS:
-            if connection.execute("SELECT FROM pg_event_trigger WHERE evtname = %s", (name,)).fetchone() is not None:
-                connection.execute(f"ALTER EXTENSION plpgsql DROP EVENT TRIGGER {name}".encode())
-                connection.execute(f"DROP EVENT TRIGGER {name}".encode())
-        if connection.execute("SELECT FROM pg_proc WHERE proname = 'cutover_trace'").fetchone() is not None:
-            connection.execute("ALTER EXTENSION plpgsql DROP FUNCTION pg_catalog.cutover_trace()")
-            connection.execute("DROP FUNCTION pg_catalog.cutover_trace()")
-        for name in _SETTINGS:
-            connection.execute(_for_database(f"ALTER DATABASE %I RESET {name}"))
+    there = connection.execute(
+        "SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtname = ANY (%s)", (list(_TRIGGERS),)
+    ).fetchall()
+    statements = []
+    for (name,) in there:
+        statements += [f"ALTER EXTENSION plpgsql DROP EVENT TRIGGER {name}", f"DROP EVENT TRIGGER {name}"]
+    function = "pg_catalog.cutover_trace()"
+    if connection.execute("SELECT pg_catalog.to_regprocedure(%s)", (function,)).fetchone() != (None,):
+        statements += [f"ALTER EXTENSION plpgsql DROP FUNCTION {function}", f"DROP FUNCTION {function}"]
+    statements.append(_for_database(f"RESET {name}" for name in _SETTINGS))
+    connection.execute(";\n".join(statements).encode())
 
 
-def _for_database(statement: str) -> bytes:
-    """The statement with the name of the session's own database."""
-    return f"DO $do$ BEGIN EXECUTE format('{statement}', current_database()); END $do$".encode()
+def _for_database(changes: Iterable[str]) -> str:
+    """A statement that makes the changes to the session's own database."""
+    alter = " ".join(f"EXECUTE format('ALTER DATABASE %I {change}', current_database());" for change in changes)
+    return f"DO $do$ BEGIN {alter} END $do$"
