@@ -28,7 +28,9 @@ $(STAMP): pyproject.toml constraints.txt
 rehearse: $(STAMP)
 	@$(BIN)/python -m pytest
 
+# Where Python may write no bytecode, each run that a test starts would compile the engine anew.
 test: $(STAMP)
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 lint: $(STAMP)

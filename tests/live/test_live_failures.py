@@ -59,7 +59,8 @@ def while_it_waits(target: Target, happens: Callable[[psycopg.Connection, int], 
         with suppress(psycopg.Error), target.connect(name="holder") as connection:
             while not stop.wait(0.05):
                 row = connection.execute(
-                    "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT count(pg_sleep(30))%'"
+                    "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
+                    " AND query LIKE '%pg_sleep(30)%' AND query NOT LIKE 'EXPLAIN%'"
                 ).fetchone()
                 if row is not None:
                     happens(connection, row[0])
