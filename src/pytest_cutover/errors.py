@@ -8,6 +8,8 @@ import psycopg
 
 _DATA_EXCEPTION = "22"
 """The SQLSTATE class whose primary messages quote the offending value."""
+_LONGEST = 2_000
+"""So many characters of a server's message are kept: a function may raise one of any length."""
 
 
 class CutoverError(Exception):
@@ -64,4 +66,4 @@ def describe_error(error: psycopg.Error) -> str:
     message = diagnostic.message_primary or str(error).strip() or type(error).__name__
     if (diagnostic.sqlstate or "").startswith(_DATA_EXCEPTION):
         message = re.sub(r'(: |")".*"', r"\1…", message, flags=re.DOTALL)
-    return message
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}… ({len(message):,} characters)"

@@ -38,7 +38,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     trace,
 )
 from pytest_cutover.plugin.options import VERIFICATIONS, add_options, read_options
-from pytest_cutover.plugin.outcomes import PAYLOAD, properties, record_of, shape_report, to_record
+from pytest_cutover.plugin.outcomes import PAYLOAD, make_harmless, properties, record_of, shape_report, to_record
 from pytest_cutover.plugin.progress import Progress
 from pytest_cutover.plugin.session import RUN, Run, forget_earlier_results, start_run
 from pytest_cutover.report.files import write_files
@@ -142,8 +142,9 @@ def pytest_runtest_makereport(
     report = yield
     claim, run = item.stash.get(CLAIM, None), item.config.stash.get(RUN, None)
     if claim is not None and run is not None:
-        not_applicable = shape_report(report, call, claim) is not None
-        record = record_of(report, claim, {each.name: each for each in run.plans}, not_applicable)
+        plans = {each.name: each for each in run.plans}
+        not_applicable = shape_report(report, call, claim, plans) is not None
+        record = record_of(report, claim, plans, not_applicable)
         if record is not None:
             item.user_properties += properties(claim.plan, record)
         facts = {}
@@ -156,6 +157,8 @@ def pytest_runtest_makereport(
                 if run.remaining[name] == 0:
                     run.close_plan(name)
         setattr(report, PAYLOAD, {"plan": claim.plan, "record": record, "facts": facts})
+    if run is not None:
+        make_harmless(report)
     return report
 
 

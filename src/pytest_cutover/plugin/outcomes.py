@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -10,19 +11,22 @@ import pytest
 from pytest_cutover.criteria.checking import no_answer
 from pytest_cutover.errors import NoBaseline, NotApplicable, NotChecked, QueryError, describe_error
 from pytest_cutover.finding import Evidence, Finding
-from pytest_cutover.plan.model import Plan
+from pytest_cutover.plan.model import Plan, Report
 from pytest_cutover.plugin.claims import Claim
-from pytest_cutover.report.evidence import show_evidence
+from pytest_cutover.report.evidence import show_evidence, tell_finding
 from pytest_cutover.report.text import clean, shorten
 from pytest_cutover.verdict import FAILED, NOT_APPLICABLE, NOT_CHECKED, PASSED, Record
 
 _PROPERTIES = ("kind", "outcome", "before", "expected", "actual", "reason", "why", "source")
 _LONGEST_PROPERTY = 2_000
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PAYLOAD = "cutover"
 """The attribute under which a report carries what a worker knows to the controller."""
 
 
-def shape_report(report: pytest.TestReport, call: pytest.CallInfo[Any], claim: Claim) -> str | None:
+def shape_report(
+    report: pytest.TestReport, call: pytest.CallInfo[Any], claim: Claim, plans: dict[str, Plan]
+) -> str | None:
     """Makes the report of an item with a criterion plain to read; returns "not applicable" or None.
 
     A finding that does not hold replaces the traceback; what cannot be checked is a skip with the reason.
@@ -43,8 +47,21 @@ def shape_report(report: pytest.TestReport, call: pytest.CallInfo[Any], claim: C
         return None
     bad = [finding for finding in claim.findings if not finding.holds]
     if report.failed and bad and isinstance(error, AssertionError):
-        report.longrepr = str(bad[0])
+        plan = plans.get(claim.plan or "")
+        report.longrepr = tell_finding(bad[0], plan.file.report if plan is not None else Report())
     return None
+
+
+def make_harmless(report: pytest.TestReport) -> None:
+    """Takes out of the report's texts what acts on a screen: they may hold names, values and errors of a database."""
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, shorten(clean(reason), _LONGEST_PROPERTY))
+    elif report.longrepr is not None:
+        told = str(report.longrepr)
+        if clean(told) != told:
+            report.longrepr = clean(told)
+    report.sections = [(name, clean(_COLOUR.sub("", content))) for name, content in report.sections]
 
 
 def _undecided(error: BaseException | None) -> str:

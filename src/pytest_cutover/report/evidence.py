@@ -5,11 +5,14 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_cutover.finding import Evidence
+from pytest_cutover.finding import Evidence, Finding
 from pytest_cutover.plan.model import Report
+from pytest_cutover.report import text
 
 MASK = "•••"
 _LONGEST_VALUE = 200
+_LONGEST_TEXT = 2_000
+_BLOCKS = 5
 
 
 def show_evidence(evidence: Evidence, report: Report) -> dict[str, Any]:
@@ -41,11 +44,37 @@ def show_evidence(evidence: Evidence, report: Report) -> dict[str, Any]:
     }
 
 
+def tell_finding(finding: Finding, report: Report) -> str:
+    """The finding as pytest prints it: nothing that acts on a screen, and of rows their keys at most."""
+    first, *others = text.shorten(text.clean(finding.message), _LONGEST_TEXT).split("\n")
+    lines = [first, *(f"  | {line}" for line in others)]
+    for label, value in (("before", finding.before), ("expected", finding.expected), ("actual", finding.actual)):
+        if value:
+            lines.append(f"  {label + ':':<9} {text.shorten(text.one_line(value), _LONGEST_TEXT)}")
+    for block in finding.evidence[:_BLOCKS]:
+        lines += _tell_evidence(show_evidence(block, report))
+    if len(finding.evidence) > _BLOCKS:
+        lines.append(f"  … and {len(finding.evidence) - _BLOCKS:,} more tables, in the report")
+    return "\n".join(lines)
+
+
+def _tell_evidence(shown: dict[str, Any]) -> list[str]:
+    lines = [f"  {text.one_line(shown['title'])} ({shown['total']})"]
+    positions = [position for position, column in enumerate(shown["columns"]) if column in shown["keys"]]
+    if not positions:
+        return lines
+    for row in shown["rows"]:
+        pairs = (f"{text.one_line(shown['columns'][at])}={text.one_line(row[at])}" for at in positions)
+        lines.append("      " + ", ".join(pairs))
+    more = shown["total"] - len(shown["rows"])
+    return [*lines, f"      … and {more} more"] if more > 0 else lines
+
+
 def _masked(column: str, patterns: list[str]) -> bool:
     """True where a pattern's last part fits the column: evidence does not always come from one table."""
     return any(fnmatchcase(column.lower(), pattern.rpartition(".")[2].lower()) for pattern in patterns)
 
 
 def _text(value: Any) -> str:
-    text = "NULL" if value is None else str(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    shown = "NULL" if value is None else str(value)
+    return shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 1] + "…"

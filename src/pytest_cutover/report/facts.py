@@ -157,7 +157,7 @@ def _step(run: StepRun, step: Step, rehearsal: Rehearsal) -> dict[str, Any]:
         "file": path,
         "line": run.error and path and (run.error.line or 1),
         "statements": [asdict(each) for each in run.statements],
-        "notices": [asdict(each) for each in run.notices],
+        "notices": [asdict(each) for each in run.notices] if shown else [],
         "output": run.output if shown else "",
     }
 

@@ -32,6 +32,8 @@ WIDE = 2_000
 
 FOLD_ROWS = 12
 """So many columns of a table and so many changes of the schema are listed; the others are folded."""
+BLOCKS = 6
+"""So many tables of evidence of one criterion are shown; the others are folded."""
 LONGEST = 2_000
 """So many characters of one text are shown, so that one value cannot bury the page; result.json has all of it."""
 LONGEST_OUTPUT = 20_000
@@ -117,7 +119,7 @@ def _environment() -> Environment:
         "icons": {name: Markup(drawing) for name, drawing in _ICONS.items()},
         "some": text.some, "bars": bars, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
         "number": fields.number, "string": fields.string, "listing": fields.listing, "mappings": fields.mappings,
-        "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "NAMED": NAMED, "WIDE": WIDE, "FOLD_ROWS": FOLD_ROWS,
+        "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "BLOCKS": BLOCKS, "NAMED": NAMED, "WIDE": WIDE, "FOLD_ROWS": FOLD_ROWS,
         "expired": expired,
     }  # fmt: skip
     return environment

@@ -15,6 +15,8 @@ Style = Literal["plain", "good", "bad", "warn", "dim", "bold"]
 FAILED_SHOWN = 5
 """So many failed criteria of a plan are told; the others are in the report."""
 KEYS_SHOWN = 5
+LONGEST = 1_000
+"""So many characters of one text are told."""
 REASONS_SHOWN = 6
 WEAKENED_SHOWN = 12
 HAZARDS_SHOWN = 3
@@ -204,7 +206,7 @@ def _joined(parts: Sequence[str], between: str, width: int, indent: str) -> Iter
 
 def _prose(value: str, width: int, indent: str, style: Style = "plain") -> Iterator[Line]:
     """The text wrapped; each of its own lines but the first begins with a bar, so that it cannot pass for ours."""
-    for position, part in enumerate(text.clean(value).replace("\t", " ").split("\n")):
+    for position, part in enumerate(text.shorten(text.clean(value), LONGEST).replace("\t", " ").split("\n")):
         lead = indent if position == 0 else f"{indent}| "
         for line in wrap(part, width - len(lead), break_long_words=False, break_on_hyphens=False):
             yield Line(lead + line, style)
@@ -213,10 +215,12 @@ def _prose(value: str, width: int, indent: str, style: Style = "plain") -> Itera
 def _labelled(label: str, value: str, width: int, indent: str, style: Style) -> Iterator[Line]:
     lead = f"{indent}{label:<10}"
     space = width - len(lead)
-    for position, line in enumerate(wrap(text.one_line(value), space, break_long_words=False, break_on_hyphens=False)):
+    for position, line in enumerate(
+        wrap(text.shorten(text.one_line(value), LONGEST), space, break_long_words=False, break_on_hyphens=False)
+    ):
         yield Line((lead if position == 0 else " " * len(lead)) + line, style)
 
 
 def _quoted(value: str) -> Iterator[Line]:
-    for line in text.clean(value).replace("\t", "    ").splitlines():
+    for line in text.shorten(text.clean(value), LONGEST).replace("\t", "    ").splitlines():
         yield Line(f"{_INDENT * 2}| {line}")
