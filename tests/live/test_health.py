@@ -22,9 +22,11 @@ from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Finding
 from pytest_cutover.live.figures import Figures, take_figures
 from pytest_cutover.live.history import append_run, by_day, earlier_figures
+from pytest_cutover.live.orphans import count_orphans
 from pytest_cutover.live.postgresql import LivePostgres
 from pytest_cutover.live.trends import find_unused_indexes, since
 from pytest_cutover.plan.model import Changes, Live
+from pytest_cutover.plan.values import Size
 from pytest_cutover.report.trends import read_trends
 from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.target import Target
@@ -211,6 +213,20 @@ def test_new_orphans_fail_until_they_are_gone_and_old_ones_do_not(monitor: Monit
     assert second.message == "1 foreign key is not enforced, with 100 orphans, none of them new"
     assert third.actual == fourth.actual == "parcels.in_depot has 101 orphans, at best it had 100"
     assert clean.message.endswith("with 0 orphans, none of them new")
+
+
+def test_the_orphans_of_a_large_table_are_counted_by_ranges_of_its_key(production: Target) -> None:
+    """In one statement they would be too many to read."""
+    execute(
+        production, "INSERT INTO parcels SELECT g, g % 3, repeat('x', 50) FROM generate_series(301, 3000) g; " + KEY
+    )
+    execute(production, "ANALYZE")
+    with closing(LivePostgres(production, Size.parse("64kB"))) as view:
+        with view.checking("(schema)"):
+            key = view.catalog.constraints["parcels.in_depot"]
+        with view.checking("orphans"):
+            assert count_orphans(view, key) == 1000
+            assert "parcels was read in" in view.remarks[0]
 
 
 def test_orphans_that_cannot_be_counted_are_not_checked(monitor: Monitor) -> None:

@@ -261,9 +261,9 @@ def test_a_standby_that_lags_one_that_is_missing_and_the_standby_itself(
         standby.execute("SELECT pg_wal_replay_pause()")
         with production.connect() as other:
             other.execute("INSERT INTO parcels SELECT g, repeat('x', 100) FROM generate_series(10, 5000) g")
-        late = ask("replication", replication_bytes=100_000)
+        late = ask("replication", replication_bytes="100kB")
         standby.execute("SELECT pg_wal_replay_resume()")
-        _until(lambda: ask("replication", replication_bytes=100_000, standbys=1).holds)
+        _until(lambda: ask("replication", replication_bytes="100kB", standbys=1).holds)
         elsewhere = ask("replication", replace(standby.target, database=production.database))
 
     assert late.actual == "1 standby is behind"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.errors import NotChecked, QueryError
+from pytest_cutover.live import limits
 from pytest_cutover.live.orphans import count_orphans, unenforced
 from pytest_cutover.live.postgresql import LivePostgres
 from pytest_cutover.live.sqlite import LiveSqlite
@@ -75,7 +76,7 @@ def take_figures(
         figures.tables = taken("size", lambda: file_size(database), [])
     for key in unenforced(catalog, tables, sqlite=database.dialect == "sqlite"):
         try:
-            with database.checking(f"(orphans of {key.full_name})"):
+            with database.checking(f"(orphans of {key.full_name})", limits.SNAPSHOT_S):
                 figures.orphans[key.full_name] = count_orphans(database, key)
         except (QueryError, NotChecked) as error:
             figures.uncounted[key.full_name] = str(error)

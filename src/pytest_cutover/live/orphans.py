@@ -34,9 +34,12 @@ def count_orphans(database: Database, key: Constraint) -> int:
     parent = [f"parent.{quote_identifier(name)}" for name in to_columns]
     refers = " AND ".join(f"{name} IS NOT NULL" for name in child)
     same = " AND ".join(f"{left} = {right}" for left, right in zip(child, parent, strict=True))
-    return int(
-        database.scalar(
-            f"SELECT count(*) FROM {database.relation(key.table)} AS child WHERE {refers} AND NOT EXISTS "
-            f"(SELECT 1 FROM {database.relation(key.references)} AS parent WHERE {same})"
+    return sum(
+        int(
+            database.scalar(
+                f"SELECT count(*) FROM {database.relation(key.table)} AS child WHERE {part} AND {refers} AND NOT EXISTS "
+                f"(SELECT 1 FROM {database.relation(key.references)} AS parent WHERE {same})"
+            )
         )
+        for part in database.parts(key.table, "child")
     )

@@ -35,7 +35,7 @@ def find_replication(database: Database, limits: Live) -> Finding:
         NotChecked: our role may not see how far the standbys are.
     """
     expected = (
-        f"a primary, standbys at most {format_duration(limits.replication_lag)} and {limits.replication_bytes:,} bytes "
+        f"a primary, standbys at most {format_duration(limits.replication_lag)} and {limits.replication_bytes} "
         "behind, no inactive slot"
     )
     standby, synchronous, position = database.query(_SERVER).rows[0]

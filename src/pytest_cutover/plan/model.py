@@ -200,9 +200,7 @@ class Live(Section):
     connections_left: int = Field(5, ge=0, strict=True, description="before: so many connections must be free")
     standbys: int = Field(0, ge=0, strict=True, description="before: so many standbys must be connected")
     replication_lag: Duration = Field(10.0, description="before: how late a standby may be")
-    replication_bytes: int = Field(
-        64 * 1024 * 1024, ge=0, strict=True, description="before: how many bytes of WAL a standby may be behind"
-    )
+    replication_bytes: Bytes = Field(Size.parse("64MB"), description="before: how much WAL a standby may be behind")
     slow_statement: Duration | None = Field(
         None, description="monitor: a statement that takes longer on average fails `health:statements`"
     )
