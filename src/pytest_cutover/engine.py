@@ -13,6 +13,7 @@ import psycopg
 
 from pytest_cutover.backup.inspect import BackupFacts, inspect_backup
 from pytest_cutover.backup.restore import restore
+from pytest_cutover.canaries import Wait, watching
 from pytest_cutover.database import Database
 from pytest_cutover.errors import BackupError, SandboxError
 from pytest_cutover.migrate import StepsRun, run_steps
@@ -106,6 +107,10 @@ class Engine(ABC):
             SandboxError: the server failed.
         """
 
+    @abstractmethod
+    def watching(self, target: Any, tables: Sequence[str]) -> AbstractContextManager[list[Wait]]:
+        """Watches meanwhile how long clients of the tables wait; the list stays empty where that has no meaning."""
+
 
 class PostgreSQL(Engine):
     """PostgreSQL, on a disposable server."""
@@ -170,6 +175,9 @@ class PostgreSQL(Engine):
 
     def tracing(self, server: Server, target: Target) -> AbstractContextManager[Recording]:
         return record(server, target)
+
+    def watching(self, target: Target, tables: Sequence[str]) -> AbstractContextManager[list[Wait]]:
+        return watching(target, tables)
 
 
 def _roles(server: Server) -> Roles:

@@ -18,6 +18,7 @@ from pytest_cutover.backup.metadata import check_metadata, check_rows, read_meta
 from pytest_cutover.backup.preludes import prelude_path, scripts_of
 from pytest_cutover.backup.restore import check_expectations
 from pytest_cutover.backup.source import FetchedBackup, fetch_backup
+from pytest_cutover.canaries import Wait, busy_tables
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine, Restored, engine_of
 from pytest_cutover.errors import BackupError, CutoverError, NotChecked, SandboxError
@@ -123,6 +124,7 @@ class Rehearsal:
         self.migration: StepsRun | None = None
         self.recording = Recording()
         self.found_hazards: Hazards | None = None
+        self.waits: list[Wait] = []
         self.rerun_of: StepsRun | None = None
         self.rollbacks: dict[str, RollbackRun] = {}
         self.changed = 0
@@ -197,8 +199,13 @@ class Rehearsal:
                 assert self._template is not None
                 after = self._clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
-                with self.engine.tracing(self.server, self._targets["after"]) as self.recording:
-                    run = self._run(self.plan.file.migrate.steps, self._targets["after"])
+                migrate, target = self.plan.file.migrate, self._targets["after"]
+                busy = busy_tables(migrate.busy, self.plan.file.changes, self.databases["before"])
+                with (
+                    self.engine.tracing(self.server, target) as self.recording,
+                    self.engine.watching(target, busy) as self.waits,
+                ):
+                    run = self._run(migrate.steps, target)
                 self.migration = after.run = run
                 self.databases["after"] = after
                 failed = self.migration.failed_step

@@ -63,6 +63,19 @@ def stages(*seconds: float, failed: str = "") -> list[Result]:
     ]
 
 
+def wait(access: str, longest: float, at: float) -> Result:
+    """How long one client of the table waited."""
+    return {
+        "table": TABLE,
+        "access": access,
+        "longest": longest,
+        "at": at,
+        "total": longest,
+        "tries": 40,
+        "gone": False,
+    }
+
+
 def vatsim_steps() -> list[Result]:
     """The eight steps of the migration."""
     return [
@@ -291,6 +304,7 @@ def vatsim() -> Result:
         },
         "stages": stages(2.31, 0.412, 1.438, 0.87, 1.512, 3.66),
         "steps": vatsim_steps(),
+        "waits": [wait("read", 0.021, 0.0), wait("write", 0.934, 0.02)],
         "criteria": vatsim_criteria(),
         "waivers": [],
         "hazards": {
@@ -520,7 +534,7 @@ def restore_failed() -> Result:
         one |= {"outcome": "not_checked", "actual": "", "message": "", "reason": f"restore failed: {cause}"}
     plan["stages"] = stages(0.31, failed="restore")
     plan["stages"][0]["error"] = cause
-    plan |= {"steps": [], "changes": {}, "schema_diff": [], "rollbacks": [], "rerun": None}
+    plan |= {"steps": [], "waits": [], "changes": {}, "schema_diff": [], "rollbacks": [], "rerun": None}
     plan |= {"hazards": None, "locks": None}
     return run(plan, verdict="INCOMPLETE", seconds=0.9)
 
@@ -634,7 +648,7 @@ def live() -> Result:
         criterion("schema_as_rehearsed", "schema_as_rehearsed", "The schema is the rehearsed one.", phase="monitor")
     )
     plan["target"] = {"kind": "production", "server_version": "16.4", "server": "db.example.net, database vatsim"}
-    plan["stages"] = [{"name": "verify", "seconds": 1.9, "outcome": "ok"}]
+    plan["stages"], plan["waits"] = [{"name": "verify", "seconds": 1.9, "outcome": "ok"}], []
     plan["criteria"][-2] |= {
         "outcome": "not_applicable",
         "message": "",

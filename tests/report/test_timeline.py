@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline
+from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline, waits
 
 from . import samples
 
@@ -65,3 +65,16 @@ def test_few_rows_among_many_can_be_seen() -> None:
     assert [shape.get("class") for shape in shapes] == ["kept", "changed", "deleted"]
     widths = [float((shape.get("width") or "").rstrip("%")) for shape in shapes]
     assert min(widths) > 1.4 and sum(widths) == pytest.approx(100, abs=0.1)
+
+
+def test_waits_stand_where_they_happened_below_the_migration() -> None:
+    told = [samples.wait("read", 0.0, 0.0), samples.wait("write", 0.9, 0.1) | {"tries": 0}]
+
+    found = waits(told, [{"seconds": 1.5}, {"seconds": 0.5}])
+
+    assert [(bar.label, bar.start, bar.words) for bar in found] == [
+        ("the migration", 0.0, "2.00 s"),
+        (f"{samples.TABLE}: readers", 0.0, "0 ms"),
+        (f"{samples.TABLE}: writers", 0.1, "not run"),
+    ]
+    assert waits([], [{"seconds": 1.5}]) == []

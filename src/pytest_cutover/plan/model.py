@@ -143,6 +143,11 @@ class Migrate(Section):
         "warn",
         description="what hurts a busy database while the migration runs: told beside the verdict, or each a criterion",
     )
+    busy: list[TableName] | None = Field(
+        None,
+        description="tables whose readers and writers are watched for how long they wait; left out: the largest three that "
+        "`[changes]` touches",
+    )
     steps: list[Step] = Field(min_length=1, description="in order; the first error stops")
 
 

@@ -23,6 +23,7 @@ def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
         "stages": [{"name": name} | vars(stage) for name, stage in rehearsal.stages.items()],
         "steps": _steps(rehearsal),
         "rollbacks": [_rollback(done) for done in rehearsal.rollbacks.values()],
+        "waits": [asdict(each) for each in rehearsal.waits],
         "schema_diff": _schema_differences(rehearsal),
         "notes": [],
     }

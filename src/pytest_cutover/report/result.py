@@ -56,6 +56,7 @@ def plan_result(
         ),
         "stages": list(stages.values()),
         "steps": list(facts.get("steps", [])),
+        "waits": list(facts.get("waits", [])),
         "rerun": facts.get("rerun"),
         "rollbacks": list(facts.get("rollbacks", [])),
         "schema_diff": list(facts.get("schema_diff", [])),

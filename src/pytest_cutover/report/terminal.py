@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from pytest_cutover.report import fields, text, view, words
 from pytest_cutover.report.block import Block
 from pytest_cutover.report.items import CriterionView
+from pytest_cutover.report.timeline import WAITING
 
 Style = Literal["plain", "good", "bad", "warn", "dim", "bold"]
 
@@ -65,6 +66,7 @@ def _plan(plan: view.PlanView, width: int) -> Iterator[Line]:
     yield Line(heading, _STYLES[plan.verdict])
     yield from _prose(plan.reason, width, _INDENT)
     yield from _joined(_times(plan), " · ", width, _INDENT)
+    yield from _prose(_waits(plan), width, _INDENT, "dim")
     for note in plan.notes:
         yield from _prose(f"Note: {note}", width, _INDENT, "warn")
     yield from _hazards(plan, width)
@@ -99,6 +101,17 @@ def _times(plan: view.PlanView) -> list[str]:
             mark = " failed" if outcome == "failed" else ""
             times.append(f"{name} {text.duration(fields.number(stage, 'seconds'))}{mark}".strip())
     return times
+
+
+def _waits(plan: view.PlanView) -> str:
+    """How long each busy table kept its clients waiting, in one sentence; empty where nobody watched."""
+    told: dict[str, list[str]] = {}
+    for wait in plan.parts("waits"):
+        clients = WAITING.get(fields.string(wait, "access"), "others")
+        longest = text.duration(fields.number(wait, "longest")) if wait.get("tries") else "not watched"
+        told.setdefault(text.one_line(wait.get("table") or "unnamed"), []).append(f"{clients} {longest}")
+    listed = "; ".join(f"{table}: {', '.join(each)}" for table, each in told.items())
+    return f"longest waits: {listed}" if listed else ""
 
 
 def _breakages(plan: view.PlanView) -> Iterator[Line]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from pytest_cutover.report.fields import Json, number, string
 from pytest_cutover.report.text import duration, one_line
 
+WAITING = {"read": "readers", "write": "writers"}
 _ROW = 40
 _TOP = 24
 _LABEL_LENGTH = 42
@@ -56,6 +57,16 @@ def bars(parts: Iterable[Json]) -> list[Bar]:
         outcome = string(part, "outcome") or "not_run"
         found.append(Bar(one_line(part.get("name") or "unnamed"), clock, seconds, outcome, number(part, "budget")))
         clock += seconds
+    return found
+
+
+def waits(parts: Sequence[Json], steps: Sequence[Json]) -> list[Bar]:
+    """The bar of all steps, and below it the longest wait of each table's readers and writers, where it happened."""
+    found = [Bar("the migration", 0.0, sum(number(step, "seconds") or 0.0 for step in steps))] if parts else []
+    for part in parts:
+        label = one_line(f"{part.get('table') or 'unnamed'}: {WAITING.get(string(part, 'access'), 'others')}")
+        seconds = number(part, "longest") or 0.0
+        found.append(Bar(label, number(part, "at") or 0.0, seconds, "ok" if part.get("tries") else "not_run"))
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_cutover.backup.inspect import BackupFacts
 from pytest_cutover.backup.sqlite import inspect_sqlite_backup, restore_sqlite
+from pytest_cutover.canaries import Wait
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine, Progress, Restored
 from pytest_cutover.errors import SandboxError
@@ -66,3 +67,7 @@ class SQLite(Engine):
     def tracing(self, server: SqliteFolder, target: SqliteTarget) -> AbstractContextManager[Recording]:
         """Nothing to trace: a writer locks all of a SQLite database, and no table of its own."""
         return nullcontext(Recording(missing=NOT_FOR_SQLITE["locks"]))
+
+    def watching(self, target: SqliteTarget, tables: Sequence[str]) -> AbstractContextManager[list[Wait]]:
+        """Nothing to watch, for the same reason."""
+        return nullcontext([])
