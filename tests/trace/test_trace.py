@@ -202,6 +202,41 @@ def test_an_implicit_transaction_ends_with_its_statement(
     assert [each.seconds < 0.2 for each in recording.had().held] == [True]
 
 
+def test_a_session_that_ends_inside_of_a_transaction_held_its_locks_until_then(
+    traced_server: Server, new_traced_database: Callable[[], Target]
+) -> None:
+    """A program that dies says no COMMIT and no ROLLBACK."""
+    target = new_traced_database()
+    with record(traced_server, target) as recording:
+        connection = target.connect()
+        connection.execute("BEGIN")
+        connection.execute("ALTER TABLE flights ADD COLUMN a int")
+        time.sleep(0.4)
+        connection.close()
+
+    assert [each.seconds > 0.3 for each in recording.had().held] == [True]
+
+
+@pytest.mark.parametrize("how", ["SET log_min_duration_statement = -1", "SET log_min_messages = error", "of the role"])
+def test_a_session_that_is_not_logged_is_no_trace(
+    how: str, traced_server: Server, new_traced_database: Callable[[], Target]
+) -> None:
+    """Without its COMMIT each lock would look shorter than it is."""
+    target = new_traced_database()
+    if how == "of the role":
+        traced_server.create_roles(["unlogged"])
+        with target.connect() as connection:
+            connection.execute("ALTER ROLE unlogged SUPERUSER; ALTER ROLE unlogged SET log_min_duration_statement = -1")
+        target = traced_server.login(target, "unlogged")
+    with record(traced_server, target) as recording, target.connect() as connection:
+        if how != "of the role":
+            connection.execute(how.encode())
+        connection.execute("ALTER TABLE flights ADD COLUMN a int")
+
+    with pytest.raises(NotChecked):
+        recording.had()
+
+
 def test_without_a_trace_nothing_is_said() -> None:
     """An empty trace would say that no lock was held."""
     with pytest.raises(NotChecked, match="was not traced"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,11 +29,18 @@ LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
 WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ORDER BY c.oid
 """
+_SWITCHES = re.compile(r"\b(SET|set_config)\b.*\b(log_min_\w+|event_triggers)\b", re.IGNORECASE | re.DOTALL)
 _QUIET = {"log_min_duration_statement": "-1", "log_min_messages": "warning"}
 _LOG_TIMEOUT_S = 10.0
 _GIVEN = (
     "the trace of a migration is read from its server's log, and the log of a server that was given is not ours to read: "
     "leave --sandbox out, or use --sandbox=docker"
+)
+
+
+_BLIND = (
+    "the migration, or a setting of its role (ALTER ROLE … SET), changes what is logged or which event triggers fire, so that the "
+    "trace does not see all of it: leave log_min_duration_statement, log_min_messages and event_triggers alone"
 )
 
 
@@ -97,9 +105,30 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
     if lines is None:
         recording.missing = "the server's log does not hold the migration"
         return
+    if _is_blind(lines):
+        recording.missing = _BLIND
+        return
     transactions = Sessions(before).follow(lines)
     sampler.add_to(transactions, before)
     recording.trace = Trace(tuple(transactions), before)
+
+
+def _is_blind(lines: Iterable[Line]) -> bool:
+    """True where the lines say that others of their sessions are missing."""
+    extending: set[int] = set()
+    for line in lines:
+        if line.seconds is not None:
+            extending.discard(line.pid)
+            if _SWITCHES.search(line.text) is not None:
+                return True
+        elif line.event is not None:
+            # The script of an extension runs with fewer messages, by the server's own doing.
+            if not line.event["logged"] and line.pid not in extending:
+                return True
+            if line.event["tag"] in ("CREATE EXTENSION", "ALTER EXTENSION"):
+                change = extending.add if line.event["event"] == "ddl_command_start" else extending.discard
+                change(line.pid)
+    return False
 
 
 def _relations(connection: psycopg.Connection) -> dict[int, Relation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 import psycopg
 
@@ -62,15 +63,27 @@ class Sampler:
             relation = relations.get(oid)
             if relation is None or relation.table is not None:
                 continue
+            same = [
+                (transaction, place)
+                for transaction in transactions if (transaction.pid, transaction.virtual) == (pid, virtual)
+                for place, held in enumerate(transaction.held) if (held.table, held.mode) == (relation.name, spelled(mode))
+            ]  # fmt: skip
+            if len(same) == 1:
+                # A session that is cut off in a transaction says no more, and holds its locks until it is gone.
+                transaction, place = same[0]
+                held = transaction.held[place]
+                transaction.held[place] = replace(held, since=min(held.since, first), until=max(held.until, last))
+            if same:
+                continue
             since, until = first - INTERVAL_S, last + INTERVAL_S
             if any(
                 held.table == relation.name and held.mode == spelled(mode) and held.since <= until and since <= held.until
                 for each in transactions if each.pid == pid for held in each.held
             ):  # fmt: skip
                 continue
-            transaction = known.get((pid, virtual))
-            if transaction is None:
-                transaction = known[pid, virtual] = Transaction(pid, virtual, since, until)
-                transactions.append(transaction)
-            until = max(until, transaction.ended)
-            transaction.held.append(Held(relation.name, spelled(mode), since, until, "seen from outside"))
+            owner = known.get((pid, virtual))
+            if owner is None:
+                owner = known[pid, virtual] = Transaction(pid, virtual, since, until)
+                transactions.append(owner)
+            until = max(until, owner.ended)
+            owner.held.append(Held(relation.name, spelled(mode), since, until, "seen from outside"))

@@ -49,6 +49,7 @@ BEGIN
     RAISE LOG '{MARK} %', json_build_object(
         'event', tg_event, 'tag', tg_tag, 'at', extract(epoch FROM clock_timestamp()), 'detail', detail,
         'lock_timeout', current_setting('lock_timeout'), 'statement_timeout', current_setting('statement_timeout'),
+        'logged', current_setting('log_min_duration_statement') = '0' AND current_setting('log_min_messages') = 'debug1',
         'concurrently', tg_event = 'ddl_command_start' AND tg_tag = 'CREATE INDEX' AND current_query() ~* 'concurrently',
         'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
                   WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
