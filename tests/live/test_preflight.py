@@ -152,12 +152,11 @@ def test_a_prepared_transaction_is_named(ask: Ask, production: Target) -> None:
     assert found.evidence[0].rows[0][:2] == ("forgotten", "postgres")
 
 
-def test_whoever_may_not_see_sessions_is_told_the_grant(ask: Ask, production: Target, blind: Target) -> None:
-    """Sessions that cannot be seen are not sessions that are not there; alone, there is nothing that could be hidden."""
-    told = (
-        r'2 sessions of other roles may not be seen, some with a lock on parcels: GRANT pg_read_all_stats TO "Blind 1"'
-    )
+def test_whoever_may_not_see_transactions_is_told_the_grant(ask: Ask, production: Target, blind: Target) -> None:
+    """Transactions that cannot be seen are not transactions that are not there; a session that is idle is none."""
+    told = r'1 transaction of other roles may not be seen, with a lock on parcels: GRANT pg_read_all_stats TO "Blind 1"'
     with production.connect(autocommit=False) as other:
+        assert ask("transactions", blind).holds
         other.execute("SELECT * FROM parcels")
         with pytest.raises(NotChecked, match=told):
             ask("transactions", blind)
@@ -166,6 +165,11 @@ def test_whoever_may_not_see_sessions_is_told_the_grant(ask: Ask, production: Ta
         time.sleep(0.1)
         assert not ask("transactions", blind, lock="50ms").holds
         other.rollback()
+        other.execute("SELECT 1")
+        with production.connect() as owner:
+            owner.execute('REVOKE pg_read_all_stats FROM "Blind 1"')
+        with pytest.raises(NotChecked, match="1 transaction of other roles may not be seen: GRANT"):
+            ask("transactions", blind)
 
 
 def test_the_index_of_a_failed_build_is_named(ask: Ask, production: Target) -> None:

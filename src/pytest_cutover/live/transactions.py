@@ -13,7 +13,8 @@ from pytest_cutover.plan.model import Live
 from pytest_cutover.plan.values import format_duration
 
 # An autovacuum gives way to whoever waits for it, but not where it prevents a wraparound. The sessions of our own run
-# hold nothing but AccessShareLock, and none for more than a minute. Partitions are locked with their table.
+# hold nothing but AccessShareLock, and none for more than a minute. Partitions are locked with their table. A session
+# that may not be seen is in a transaction where it holds a lock: every transaction holds one on its own number.
 _SESSIONS = """
 WITH RECURSIVE touched(oid) AS (
     SELECT pg_catalog.to_regclass(name)::oid FROM unnest(%s::text[]) AS name
@@ -27,6 +28,7 @@ WITH RECURSIVE touched(oid) AS (
 SELECT a.pid, a.application_name, a.state,
        floor(extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::bigint, h.mode, h.name,
        a.query = '<insufficient privilege>' AND a.xact_start IS NULL
+           AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS l WHERE l.pid = a.pid)
 FROM pg_catalog.pg_stat_activity AS a LEFT JOIN held AS h ON h.pid = a.pid
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND (a.backend_type IS NULL OR a.backend_type NOT IN ('autovacuum worker', 'walsender')
@@ -48,7 +50,8 @@ _COLUMNS = ("pid", "application", "state", "seconds", "lock", "table")
 class Held(NamedTuple):
     """A session of this database, and one lock that it holds on a table of the migration, if any.
 
-    `ms` is how long its transaction is open, None where it has none. Of a `hidden` one we see the process and its locks.
+    `ms` is how long its transaction is open, None where it has none. Of a `hidden` one we see that it is in a transaction,
+    and its locks.
     """
 
     pid: int
@@ -100,8 +103,8 @@ def find_transactions(database: Database, tables: Sequence[str], limits: Live) -
     if hidden:
         held = sorted({each.table or "" for each in sessions if each.hidden and each.mode is not None})
         unseen.append(
-            f"{some(hidden, 'session')} of other roles may not be seen"
-            + (f", some with a lock on {', '.join(held)}" if held else "") + f": {grant(database)}"
+            f"{some(hidden, 'transaction')} of other roles may not be seen"
+            + (f", with a lock on {', '.join(held)}" if held else "") + f": {grant(database)}"
         )  # fmt: skip
     on = f" on {', '.join(tables)}" if tables else ""
     return judge(
