@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.criteria.interrupted import CutOff
 from pytest_cutover.finding import Finding
-from pytest_cutover.interrupt.model import Interrupted
+from pytest_cutover.interrupt.model import Interrupted, Way
+from pytest_cutover.interrupt.postgresql import StatementCuts
 from pytest_cutover.plan.load import load_plans
 from pytest_cutover.rehearsal import Rehearsal, Restores
 from pytest_cutover.sandbox import Sandboxes
@@ -67,14 +68,24 @@ def restores() -> Iterator[Restores]:
 
 
 @pytest.fixture
-def interrupt(restores: Restores, tmp_path: Path) -> Iterator[Interrupt]:
-    """A function that rehearses a migration, cuts it off everywhere, and returns what became of it."""
+def interrupt(restores: Restores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interrupt]:
+    """A function that rehearses a migration, cuts it off at every statement, and returns what became of it.
+
+    Where the way makes no difference, one of them is tried.
+    """
     made: list[Rehearsal] = []
 
     def run(
-        migration: str, rollback: str = "", more: str = "", step: str = '{ sql = "01.sql" }', engine: str = "postgresql"
+        migration: str,
+        rollback: str = "",
+        more: str = "",
+        step: str = '{ sql = "01.sql" }',
+        engine: str = "postgresql",
+        ways: Sequence[Way] = ("connection",),
+        backup: str = BACKUP,
     ) -> Interrupted:
-        files = {"01.sql": migration, "backup.sql": BACKUP, "rollback.sql": rollback, "migrate.py": migration}
+        monkeypatch.setattr(StatementCuts, "ways", tuple(ways))
+        files = {"01.sql": migration, "backup.sql": backup, "rollback.sql": rollback, "migrate.py": migration}
         if engine == "sqlite":
             files["backup.sql"] = SQLITE
         for name, text in files.items():

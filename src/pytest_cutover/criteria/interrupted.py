@@ -36,8 +36,8 @@ class CutOff(Kind):
     EXAMPLE: ClassVar[Example] = Example(
         criterion="",
         before="CREATE TABLE fees (id int PRIMARY KEY, cents int NOT NULL); INSERT INTO fees VALUES (1, 100), (2, 250);",
-        passing="BEGIN;\nALTER TABLE fees ADD COLUMN IF NOT EXISTS doubled int;\n"
-        "UPDATE fees SET doubled = cents * 2 WHERE doubled IS NULL;\nCOMMIT;",
+        passing="ALTER TABLE fees ADD COLUMN IF NOT EXISTS doubled int;\n"
+        "UPDATE fees SET doubled = cents * 2 WHERE doubled IS NULL;",
         failing="UPDATE fees SET cents = cents * 2;\nALTER TABLE fees ADD COLUMN doubled int;",
         message="cut off before migration.sql:2",
         plan='changes.added = ["column:fees.doubled"]',
