@@ -30,6 +30,7 @@ _FUNCTION = f"""
 CREATE FUNCTION pg_catalog.cutover_trace() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $trace$
 DECLARE
     detail json;
+    locks json;
 BEGIN
     IF tg_event = 'ddl_command_end' THEN
         SELECT json_agg(json_build_object('name', object_identity, 'type', object_type, 'oid', objid::bigint,
@@ -43,17 +44,22 @@ BEGIN
             SELECT FROM pg_event_trigger_dropped_objects() AS owner
             WHERE owner.object_type IN ('table', 'foreign table', 'view', 'materialized view')
               AND cardinality(gone.address_names) > 2 AND owner.address_names = gone.address_names[1:2]);
+        IF detail IS NULL THEN
+            RETURN;
+        END IF;
     ELSIF tg_event = 'table_rewrite' THEN
         detail := to_json(pg_event_trigger_table_rewrite_oid()::bigint);
+    END IF;
+    IF tg_event IN ('ddl_command_start', 'ddl_command_end') THEN
+        SELECT json_agg(json_build_array(relation::bigint, mode)) INTO locks FROM pg_locks
+        WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384 AND mode IN ({_MODES});
     END IF;
     RAISE LOG '{MARK} %', json_build_object(
         'event', tg_event, 'tag', tg_tag, 'at', extract(epoch FROM clock_timestamp()), 'detail', detail,
         'lock_timeout', current_setting('lock_timeout'), 'statement_timeout', current_setting('statement_timeout'),
         'logged', current_setting('log_min_duration_statement') = '0' AND current_setting('log_min_messages') = 'debug1',
         'concurrently', tg_event = 'ddl_command_start' AND tg_tag = 'CREATE INDEX' AND current_query() ~* 'concurrently',
-        'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
-                  WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
-                    AND mode IN ({_MODES})));
+        'locks', locks);
 END
 $trace$
 """
