@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pytest_cutover.errors import NotChecked
@@ -93,9 +95,15 @@ def test_an_invalid_index_that_is_left_is_named(interrupt: Interrupt) -> None:
 
 
 def test_an_invalid_index_that_is_dropped_first_is_overcome(interrupt: Interrupt) -> None:
-    migration = "DROP INDEX IF EXISTS by_cents;\nCREATE INDEX CONCURRENTLY by_cents ON fees (cents);"
+    """Undisturbed there is nothing to drop, and no inside of the statement to be cut off in."""
+    migration = "DROP INDEX CONCURRENTLY IF EXISTS by_cents;\nCREATE INDEX CONCURRENTLY by_cents ON fees (cents);"
 
-    assert judge(interrupt(migration))
+    began = time.monotonic()
+    found = interrupt(migration)
+
+    assert judge(found)
+    assert [cut.point.inside for cut in found.cuts] == [False, True, False, True]
+    assert time.monotonic() - began < 25
 
 
 def test_a_program_is_cut_off_at_its_statements_and_no_value_is_told(interrupt: Interrupt) -> None:

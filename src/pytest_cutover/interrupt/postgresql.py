@@ -33,7 +33,11 @@ _OTHERS = """
 SELECT pid FROM pg_catalog.pg_stat_activity
 WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-_WAITS = "SELECT wait_event = 'virtualxid' FROM pg_catalog.pg_stat_activity WHERE pid = %s AND state = 'active'"
+# The server keeps the first kilobyte of a statement.
+_WAITS = """
+SELECT state = 'active' AND wait_event = 'virtualxid', state <> 'active' OR left(query, 200) <> left(%s, 200)
+FROM pg_catalog.pg_stat_activity WHERE pid = %s AND query_start > %s
+"""
 _TABLES = "SELECT oid::regclass::text FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND oid >= 16384"
 _UNLOGGED = "SELECT count(*) FROM pg_catalog.pg_class WHERE relpersistence = 'u' AND relkind IN ('r', 'S')"
 
@@ -82,14 +86,17 @@ class StatementCuts:
         return {}
 
     def cut(self, point: Point, way: Way) -> Target | None:
-        """The database that a run leaves which is cut off there; None where the run did not come that far."""
+        """The database that a run leaves which is cut off there; None where the run did not come that far.
+
+        A statement without anything to do has no inside: that run is left to end by itself.
+        """
         target = self._aftermath.copy(self._aftermath.template)
         self._aftermath.hang_up()
         gate, _ = self._run(target, point, way)
         if gate.failure is not None:
             raise SandboxError(f"The migration could not be cut off {point.shown}: {gate.failure}") from gate.failure
         self._wait_until_alone(target)
-        return target if gate.reached else None
+        return target if gate.reached or gate.passed_by else None
 
     def _run(
         self, target: Target, point: Point | None = None, way: Way = "connection"
@@ -134,10 +141,11 @@ class StatementCuts:
 
 
 class _CutGate(Gate):
-    """A gate that cuts in one of the ways. `reached` says that it did."""
+    """A gate that cuts in one of the ways. `reached` says that it did, `passed_by` that there was no inside to cut in."""
 
     def __init__(self, server: EmbeddedServer, target: Target, stop: Stop, point: Point | None, way: Way) -> None:
         self.reached = False
+        self.passed_by = False
         self._own = server
         self._target = target
         self._stop = stop
@@ -191,15 +199,21 @@ class _CutGate(Gate):
                 for (table,) in holder.execute(_TABLES.encode()).fetchall():
                     holder.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(sql.SQL(table)))
                 with self._own.maintenance.connect() as connection:
+                    row = connection.execute("SELECT clock_timestamp()").fetchone()
+                    assert row is not None
+                    begun = row[0]
                     holding.set()
                     deadline = time.monotonic() + _PATIENCE_S
-                    while time.monotonic() < deadline:
-                        row = connection.execute(_WAITS, (session.pid,)).fetchone()
-                        if row is not None and row[0]:
-                            break
+                    waits = over = False
+                    while not waits and not over and time.monotonic() < deadline:
                         time.sleep(_POLL_S)
-                    else:
-                        return
+                        row = connection.execute(_WAITS, (self.seen[-1].text, session.pid, begun)).fetchone()
+                        waits, over = row or (False, False)
+                if over:
+                    # It waits for nobody, so it had nothing to do in several transactions, as with IF EXISTS.
+                    self.passed_by = True
+                if not waits:
+                    return
                 self._strike(session)
         except BaseException as error:  # noqa: BLE001 (as in the gate: who reads the outcome is told)
             self.failure = error
