@@ -237,6 +237,15 @@ def test_a_session_that_is_not_logged_is_no_trace(
         recording.had()
 
 
+def test_a_database_that_cannot_be_traced_is_migrated_all_the_same(migrate: Migrate) -> None:
+    """The verdict on the migration does not depend on the trace; what needs the trace is not checked."""
+    with migrate("ALTER TABLE flights ADD COLUMN a int;", before=f"{FLIGHTS} DROP EXTENSION plpgsql;") as done:
+        assert done.run.ok
+
+        with pytest.raises(NotChecked, match="could not be readied"):
+            done.recording.had()
+
+
 def test_without_a_trace_nothing_is_said() -> None:
     """An empty trace would say that no lock was held."""
     with pytest.raises(NotChecked, match="was not traced"):

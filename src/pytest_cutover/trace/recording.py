@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pytest_cutover.errors import NotChecked
+from pytest_cutover.errors import NotChecked, describe_error
 from pytest_cutover.names import format_name
 from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
@@ -72,13 +72,20 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
             recording.missing = _GIVEN
     except psycopg.Error as error:
         raise server.failure("did not answer", error) from error
+    before: dict[int, Relation] = {}
+    if position is not None:
+        try:
+            with target.connect() as connection:
+                before = _relations(connection)
+                triggers.install(connection)
+        except psycopg.Error as error:
+            # An old version, or a database without PL/pgSQL; whether the server answers at all shows the migration.
+            recording.missing = f"the database could not be readied for the trace: {describe_error(error)}"
+            position = None
     if position is None:
         yield recording
         return
     try:
-        with target.connect() as connection:
-            before = _relations(connection)
-            triggers.install(connection)
         sampler = Sampler(server.maintenance, target.database)
     except psycopg.Error as error:
         raise server.failure("could not be readied for the trace", error) from error
