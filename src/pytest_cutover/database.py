@@ -186,6 +186,16 @@ class Database(ABC):
         """
         yield "true"
 
+    def sample(self, table: str, percent: float) -> str:
+        """The clause behind a table in SQL that leaves about so many of a hundred rows; empty where all are read.
+
+        Only a live PostgreSQL database is sampled. Within one check it is always the same sample.
+
+        Raises:
+            NotChecked: a view cannot be sampled.
+        """
+        return ""
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """How the last check was answered, where that was not in one statement."""

@@ -11,16 +11,16 @@ from typing_extensions import Self
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import rows
 from pytest_cutover.criteria.fields import Bound, Value
-from pytest_cutover.criteria.rows import FEW_ROWS, Counted, TableKind, absent_columns, base_type, counted, offending
+from pytest_cutover.criteria.rows import FEW_ROWS, Counted, RowByRowKind, absent_columns, base_type, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier
-from pytest_cutover.plan.values import ColumnName, TableName
+from pytest_cutover.plan.values import ColumnName
 
 _WITH_NAN = ("real", "double precision", "numeric")
 
 
-class Accepted(TableKind):
+class Accepted(RowByRowKind):
     """Every row holds one of the accepted values in the column, or one between `min` and `max`; NULL is none."""
 
     KIND: ClassVar[str] = "accepted"
@@ -46,7 +46,6 @@ class Accepted(TableKind):
         failing_plan='changes.added = ["column:bookings.status", "constraint:bookings.bookings_status_check"]',
     )
 
-    table: TableName = Field(description="the table")
     column: ColumnName = Field(description="the column")
     values: Annotated[list[Value], Field(min_length=1)] | None = Field(None, description="the accepted values")
     min: Bound | None = Field(None, description="or: the least accepted value; may go together with `max`")
@@ -91,6 +90,7 @@ class Accepted(TableKind):
                     "Rows with another value",
                     wrong,
                     parameters,
+                    sampling=self.sampling(after),
                     parts=[_escaped(after, part) for part in found.holding(1)],
                 ),
             ),
@@ -140,11 +140,9 @@ class Accepted(TableKind):
         name = _escaped(database, quote_identifier(self.column))
         query = (
             f"SELECT count(*), count(*) FILTER (WHERE {violated}), count(*) FILTER (WHERE {name} IS NULL) "
-            f"FROM {_escaped(database, database.relation(self.table))} WHERE "
+            f"FROM {_escaped(database, self.relation_of(database))} WHERE "
         )
-        return counted(
-            database, self.table, lambda part: database.query(query + _escaped(database, part), parameters).rows[0]
-        )
+        return self.counted(database, lambda part: database.query(query + _escaped(database, part), parameters).rows[0])
 
     def _before(self, before: Database, total: int) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, [self.column])

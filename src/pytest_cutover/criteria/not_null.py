@@ -8,14 +8,14 @@ from pydantic import Field
 
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import have, listed, rows
-from pytest_cutover.criteria.rows import FEW_ROWS, Counted, TableKind, absent_columns, counted, offending
+from pytest_cutover.criteria.rows import FEW_ROWS, Counted, RowByRowKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
 from pytest_cutover.names import quote_identifier
-from pytest_cutover.plan.values import ColumnName, TableName
+from pytest_cutover.plan.values import ColumnName
 
 
-class NotNull(TableKind):
+class NotNull(RowByRowKind):
     """No row holds NULL in any of the columns."""
 
     KIND: ClassVar[str] = "not_null"
@@ -38,7 +38,6 @@ class NotNull(TableKind):
         plan='changes.added = ["column:flights.cid"]',
     )
 
-    table: TableName = Field(description="the table")
     columns: Annotated[list[ColumnName], Field(min_length=1)] = Field(description="the columns that are never NULL")
 
     def find(self, before: Database, after: Database) -> Finding:
@@ -67,7 +66,16 @@ class NotNull(TableKind):
             expected=expected,
             actual=rows(wrong),
             evidence=(
-                offending(after, self.table, nulls, self.columns, "Rows with NULL", wrong, parts=found.holding(1)),
+                offending(
+                    after,
+                    self.table,
+                    nulls,
+                    self.columns,
+                    "Rows with NULL",
+                    wrong,
+                    sampling=self.sampling(after),
+                    parts=found.holding(1),
+                ),
             ),
             held_before=held_before,
         )
@@ -77,8 +85,8 @@ class NotNull(TableKind):
         names = [quote_identifier(name) for name in self.columns]
         nulls = " OR ".join(f"{name} IS NULL" for name in names)
         each = ", ".join(f"count(*) FILTER (WHERE {name} IS NULL)" for name in names)
-        query = f"SELECT count(*), count(*) FILTER (WHERE {nulls}), {each} FROM {database.relation(self.table)} WHERE "
-        return counted(database, self.table, lambda part: database.query(query + part).rows[0])
+        query = f"SELECT count(*), count(*) FILTER (WHERE {nulls}), {each} FROM {self.relation_of(database)} WHERE "
+        return self.counted(database, lambda part: database.query(query + part).rows[0])
 
     def _before(self, before: Database, total: int) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, self.columns)

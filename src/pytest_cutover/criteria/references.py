@@ -12,7 +12,7 @@ from typing_extensions import Self
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import earlier, listed, rows
 from pytest_cutover.criteria.fields import Agreeing
-from pytest_cutover.criteria.rows import Counted, TableKind, absent_columns, counted, offending
+from pytest_cutover.criteria.rows import Counted, RowByRowKind, absent_columns, offending
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Evidence, Finding
@@ -20,7 +20,7 @@ from pytest_cutover.names import parse_relation, quote_identifier
 from pytest_cutover.plan.values import ColumnName, TableName
 
 
-class References(TableKind):
+class References(RowByRowKind):
     """Every row that refers to the other table finds a row there, and agrees with it in the columns of `match`."""
 
     KIND: ClassVar[str] = "references"
@@ -130,14 +130,14 @@ class References(TableKind):
         refers, orphan, mismatch = self._conditions(database, keys)
 
         def ask(part: str) -> Sequence[Any]:
-            source = f"FROM {database.relation(self.table)} AS child WHERE {part}"
+            source = f"FROM {self.relation_of(database, 'AS child')} WHERE {part}"
             agreeing = f"(SELECT count(*) {source} AND {mismatch})" if self.match else "0"
             return database.query(
                 f"SELECT (SELECT count(*) {source}), (SELECT count(*) {source} AND {refers}),"
                 f" (SELECT count(*) {source} AND {orphan}), {agreeing}"
             ).rows[0]
 
-        return counted(database, self.table, ask, alias="child")
+        return self.counted(database, ask, alias="child")
 
     def _no_reference(self, before: Database, keys: list[str], total: int, expected: str) -> Finding:
         text = f"none of {rows(total)} of {self.table} refers to {self.to}: all hold NULL in {listed(self.columns)}"
@@ -173,7 +173,7 @@ class References(TableKind):
         return tuple(
             offending(
                 after, self.table, condition, shown, title, found.sums[position], alias="child",
-                parts=found.holding(position),
+                sampling=self.sampling(after), parts=found.holding(position),
             )
             for position, condition, shown, title in blocks
             if found.sums[position]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import psycopg
+from pydantic import Field
 
 from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean, listed, rows
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NoBaseline, NotChecked, QueryError, describe_error
 from pytest_cutover.finding import EVIDENCE_ROWS, Evidence, Finding
 from pytest_cutover.names import parse_relation, quote_identifier, quote_relation
+from pytest_cutover.plan.values import Percent, TableName
 
 FEW_ROWS = 250_000
 """A table of more rows is not read a second time to say what `before` held."""
@@ -26,16 +29,6 @@ class Counted(NamedTuple):
     def holding(self, position: int) -> list[str]:
         """The conditions of the parts that contributed to one of the sums."""
         return [condition for condition, numbers in self.parts if numbers[position]]
-
-
-def counted(database: Database, table: str, ask: Callable[[str], Sequence[Any]], alias: str = "") -> Counted:
-    """Adds up what `ask` returns for each part of the table, given the part's condition.
-
-    Raises:
-        QueryError: the database refused to tell.
-    """
-    parts = tuple((part, tuple(map(int, ask(part)))) for part in database.parts(table, alias))
-    return Counted(tuple(map(sum, zip(*(numbers for _, numbers in parts), strict=True))), parts)
 
 
 class TableKind(DatabaseKind):
@@ -80,6 +73,54 @@ class TableKind(DatabaseKind):
         )  # fmt: skip
 
 
+class RowByRowKind(TableKind):
+    """A kind that judges each row of a table by itself, so that some of the rows can be judged, too."""
+
+    table: TableName = Field(description="the table")
+    sample: Percent | None = Field(
+        None, description="on a live PostgreSQL database: look only at about this share of the rows, as 1%; it is said"
+    )
+
+    def check(self, before: Database, after: Database) -> Finding:
+        """Finds whether the criterion holds; of a sample the finding says that it is one."""
+        finding = super().check(before, after)
+        if self.sampling(after) == "" or finding.actual in ("no such table", "no such column", "an error"):
+            return finding
+        share = f"about {self.sample:g} % of the rows of {self.table}"
+        return replace(
+            finding, message=f"in a sample, {share}, and nothing is known of the others: {finding.message}",
+            actual=f"{finding.actual} in a sample of {share}", held_before=None,
+        )  # fmt: skip
+
+    def sampling(self, database: Database) -> str:
+        """The clause behind the table in SQL; empty where every row is read."""
+        if self.sample is None or not exists(database, self.table):
+            return ""
+        return database.sample(self.table, self.sample)
+
+    def relation_of(self, database: Database, alias: str = "") -> str:
+        """The table in SQL, or a sample of it."""
+        return f"{database.relation(self.table)} {alias}{self.sampling(database)}"
+
+    def counted(self, database: Database, ask: Callable[[str], Sequence[Any]], alias: str = "") -> Counted:
+        """Adds up what `ask` returns for each part of the table, or of a sample for that alone, as the first number says
+        how many rows there are.
+
+        Raises:
+            NotChecked: the sample has no row.
+            QueryError: the database refused to tell.
+        """
+        sampled = self.sampling(database) != ""
+        parts = ["true"] if sampled else database.parts(self.table, alias)
+        found = tuple((part, tuple(map(int, ask(part)))) for part in parts)
+        sums = tuple(map(sum, zip(*(numbers for _, numbers in found), strict=True)))
+        if sampled and sums[0] == 0:
+            raise NotChecked(
+                f"the sample of {self.table} holds no row, so this proves nothing; `sample` a larger share"
+            )
+        return Counted(sums, found)
+
+
 def exists(database: Database, table: str) -> bool:
     """True where the database has such a table or view."""
     return table in database.catalog.tables or table in database.catalog.views
@@ -97,11 +138,13 @@ def absent_columns(database: Database, table: str, columns: Sequence[str]) -> st
 def offending(
     database: Database, table: str, condition: str, shown: Sequence[str], title: str, total: int,
     parameters: Sequence[Any] | None = None, alias: str = "", parts: Sequence[str] = ("true",),
+    sampling: str = "",
 ) -> Evidence:  # fmt: skip
     """The first rows that meet the condition: primary key (or its place where there is none), and the `shown` values.
 
     All are text: Python has no value for some of PostgreSQL's, as the date infinity. With parameters, PostgreSQL's
-    driver wants a `%` in the condition written `%%`. `parts` are those of the table that hold such rows, in their order.
+    driver wants a `%` in the condition written `%%`. `parts` are those of the table that hold such rows, in their order;
+    `sampling` is the clause that makes a sample of it.
     """
     keys = list(database.catalog.primary_key(table))
     if not keys:
@@ -121,7 +164,7 @@ def offending(
     for part in parts:
         if len(found) < EVIDENCE_ROWS:
             found += database.query(
-                f"SELECT {selected} FROM {relation} {alias} WHERE ({condition}) AND {part} ORDER BY {order} "
+                f"SELECT {selected} FROM {relation} {alias}{sampling} WHERE ({condition}) AND {part} ORDER BY {order} "
                 f"LIMIT {EVIDENCE_ROWS - len(found)}",
                 parameters,
             ).rows

@@ -9,13 +9,12 @@ from pydantic import Field
 from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import earlier, rows
 from pytest_cutover.criteria.fields import Predicate
-from pytest_cutover.criteria.rows import FEW_ROWS, Counted, TableKind, absent_columns, counted, mentioned, offending
+from pytest_cutover.criteria.rows import FEW_ROWS, Counted, RowByRowKind, absent_columns, mentioned, offending
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Finding
-from pytest_cutover.plan.values import TableName
 
 
-class Where(TableKind):
+class Where(RowByRowKind):
     """Every row of the table meets the condition; where it is NULL the row does not."""
 
     KIND: ClassVar[str] = "where"
@@ -38,7 +37,6 @@ class Where(TableKind):
         failing_plan='changes.added = ["column:fees.cents", "constraint:fees.fees_cents_check"]',
     )
 
-    table: TableName = Field(description="the table")
     sql: Predicate = Field(description="the condition, as in a WHERE")
 
     def find(self, before: Database, after: Database) -> Finding:
@@ -75,6 +73,7 @@ class Where(TableKind):
                     shown,
                     "Rows that violate the condition",
                     wrong,
+                    sampling=self.sampling(after),
                     parts=found.holding(1),
                 ),
             ),
@@ -85,9 +84,9 @@ class Where(TableKind):
         """All rows, those that do not meet the condition, and those among them where it is NULL."""
         query = (
             "SELECT count(*), count(*) FILTER (WHERE met IS NOT TRUE), count(*) FILTER (WHERE met IS NULL)\n"
-            f"FROM (SELECT (\n{self.sql}\n) AS met FROM {database.relation(self.table)} WHERE "
+            f"FROM (SELECT (\n{self.sql}\n) AS met FROM {self.relation_of(database)} WHERE "
         )
-        return counted(database, self.table, lambda part: database.query(f"{query}{part}) AS judged").rows[0])
+        return self.counted(database, lambda part: database.query(f"{query}{part}) AS judged").rows[0])
 
     def _before(self, before: Database, after: Database, total: int) -> tuple[bool | None, str]:
         lacking = absent_columns(before, self.table, mentioned(after, self.table, after.language.names_in(self.sql)))

@@ -68,6 +68,10 @@ def finish_live(
 
 def _notes(run: LiveRun) -> list[str]:
     notes = list(run.session.notes) if run.session is not None else []
+    sampled = run.database.sampled if isinstance(run.database, LivePostgres) else {}
+    if sampled:
+        listed = ", ".join(f"{name} (about {percent:g} %)" for name, percent in sampled.items())
+        notes.append(f"Only a sample of the rows was looked at, which proves nothing of the others: {listed}.")
     if run.saved:
         notes.append(f"Saved the baseline {run.path.name}, {run.saved}.")
     if run.uncounted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -60,17 +61,16 @@ class LivePostgres(PostgresDatabase):
             replace(target, parameters={**target.parameters, "options": f"{given} {options}".strip()}), "live"
         )
         self.snapshots: list[Snapshot] = []
-        self._began = 0.0
-        self._deadline = 0.0
-        self._budget = 0.0
+        self._began = self._started = self._deadline = 0.0
+        self._budget = self._allowed = 0.0
         self._narrowed = False
         self._unreachable = ""
         self._scales = Scales(self, max_scan or Live().max_scan)
         self._name = ""
-        self._allowed = 0.0
-        self._started = 0.0
         self._by_range: set[str] = set()
         self._remarks: list[str] = []
+        self._seed = 0
+        self.sampled: dict[str, float] = {}
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -100,6 +100,7 @@ class LivePostgres(PostgresDatabase):
         self._name, self._allowed = name, budget_s or limits.CRITERION_S
         self._budget = min(self._allowed, limits.SNAPSHOT_S)
         self._by_range, self._remarks = set(), []
+        self._seed = random.randrange(2**31)  # another sample in each run
         self._scales.forget()
         self._begin()
         self._started = time.monotonic()
@@ -156,6 +157,12 @@ class LivePostgres(PostgresDatabase):
             f"{table} was read in {number:,} ranges of {', '.join(ranges.key)}"
             + (f", in {seen} snapshots and so not as it was at one moment" if seen > 1 else "")
         )
+
+    def sample(self, table: str, percent: float) -> str:
+        if table not in self.catalog.tables:
+            raise NotChecked(f"{table} is a view, which cannot be sampled; leave `sample` out")
+        self.sampled[self._name] = percent
+        return f" TABLESAMPLE SYSTEM ({percent}) REPEATABLE ({self._seed})"
 
     @property
     def remarks(self) -> tuple[str, ...]:

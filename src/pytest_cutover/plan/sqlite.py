@@ -70,6 +70,8 @@ def _steps(file: PlanFile) -> Iterator[tuple[str, Step]]:
 def _criterion(criterion: Criterion) -> Iterator[tuple[str, str]]:
     if getattr(criterion, "role", None) is not None:
         yield "role", "SQLite has no roles; remove it"
+    if getattr(criterion, "sample", None) is not None:
+        yield "sample", "a SQLite file cannot be sampled; remove it"
     if getattr(criterion, "schema_", None) is not None:
         yield "schema", "a SQLite database is one schema; remove it"
     word = getattr(criterion, "object", None)

@@ -28,6 +28,18 @@ def parse_duration(value: object) -> float:
     return seconds
 
 
+def parse_percent(value: object) -> float:
+    """The share of a hundred that a text such as `1%` or `0.5%` means, as 1.0 or 0.5.
+
+    Raises:
+        ValueError: it is no such text, nothing, or all and more.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip()) if isinstance(value, str) else None
+    if match is None or not 0 < float(match[1]) < 100:
+        raise ValueError("write a share between nothing and all: 1% or 0.5%")
+    return float(match[1])
+
+
 def format_duration(seconds: float) -> str:
     """The seconds in the unit a person would choose: `340 ms`, `2.51 s`, `4 min 05 s`, `7 d 0 h`."""
     if seconds < 1:
@@ -166,6 +178,9 @@ Count = Annotated[
     WithJsonSchema({"type": "string", "title": "number or range, as 5, 3..5 or >=1000"}),
 ]
 """A whole number or a range of them."""
+
+Percent = Annotated[float, BeforeValidator(parse_percent), WithJsonSchema({"type": "string", "title": "share, as 1%"})]
+"""A share of a hundred, written with its sign."""
 
 Bytes = Annotated[
     Size, BeforeValidator(Size.parse), PlainSerializer(_as_text),
