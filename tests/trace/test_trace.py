@@ -25,6 +25,29 @@ INSERT INTO pilots SELECT g FROM generate_series(1, 1000) AS g;
 CREATE TABLE logs (id int);
 INSERT INTO logs VALUES (1);
 """
+STRONG_LOCKS = [
+    ("ALTER TABLE flights ADD COLUMN cid int;", "flights", "ACCESS EXCLUSIVE"),
+    ("CREATE INDEX ON flights (callsign);", "flights", "SHARE"),
+    ("CREATE INDEX CONCURRENTLY ON flights (callsign);", "flights", "SHARE UPDATE EXCLUSIVE"),
+    ("ALTER TABLE flights ADD FOREIGN KEY (id) REFERENCES pilots;", "pilots", "SHARE ROW EXCLUSIVE"),
+    (
+        "CREATE TRIGGER t BEFORE UPDATE ON flights FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
+        "flights",
+        "SHARE ROW EXCLUSIVE",
+    ),
+    ("DO $$ BEGIN EXECUTE 'ALTER ' || 'TABLE flights DISABLE TRIGGER ALL'; END $$;", "flights", "SHARE ROW EXCLUSIVE"),
+    ("DROP TABLE logs;", "logs", "ACCESS EXCLUSIVE"),
+    ("TRUNCATE logs;", "logs", "ACCESS EXCLUSIVE"),
+    ("BEGIN; LOCK TABLE flights IN EXCLUSIVE MODE; COMMIT;", "flights", "EXCLUSIVE"),
+    ("VACUUM (FULL) flights;", "flights", "ACCESS EXCLUSIVE"),
+    ("VACUUM flights;", "flights", "SHARE UPDATE EXCLUSIVE"),
+    ("CLUSTER flights USING flights_pkey;", "flights", "ACCESS EXCLUSIVE"),
+    ("REINDEX INDEX flights_pkey;", "flights", "SHARE"),
+    ("DO $$ BEGIN LOCK TABLE flights; PERFORM pg_sleep(0.1); END $$;", "flights", "ACCESS EXCLUSIVE"),
+    ("DO $$ BEGIN TRUNCATE logs; CREATE TABLE other (); END $$;", "logs", "ACCESS EXCLUSIVE"),
+    ("BEGIN; ALTER TABLE flights ADD COLUMN cid int; ROLLBACK;", "flights", "ACCESS EXCLUSIVE"),
+    ("SET session_replication_role = replica; ALTER TABLE flights ADD COLUMN cid int;", "flights", "ACCESS EXCLUSIVE"),
+]
 Migrate = Callable[..., AbstractContextManager[Traced]]
 
 
@@ -47,38 +70,23 @@ def test_a_lock_counts_from_its_statement_to_the_commit(migrate: Migrate, runner
     assert done.held("pilots") == {}
 
 
-@pytest.mark.parametrize(
-    ("text", "table", "mode"),
-    [
-        ("ALTER TABLE flights ADD COLUMN cid int;", "flights", "ACCESS EXCLUSIVE"),
-        ("CREATE INDEX ON flights (callsign);", "flights", "SHARE"),
-        ("CREATE INDEX CONCURRENTLY ON flights (callsign);", "flights", "SHARE UPDATE EXCLUSIVE"),
-        ("ALTER TABLE flights ADD FOREIGN KEY (id) REFERENCES pilots;", "pilots", "SHARE ROW EXCLUSIVE"),
-        ("CREATE TRIGGER t BEFORE UPDATE ON flights FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
-         "flights", "SHARE ROW EXCLUSIVE"),
-        ("DO $$ BEGIN EXECUTE 'ALTER ' || 'TABLE flights DISABLE TRIGGER ALL'; END $$;", "flights", "SHARE ROW EXCLUSIVE"),
-        ("DROP TABLE logs;", "logs", "ACCESS EXCLUSIVE"),
-        ("TRUNCATE logs;", "logs", "ACCESS EXCLUSIVE"),
-        ("LOCK TABLE flights IN EXCLUSIVE MODE;", "flights", "EXCLUSIVE"),
-        ("VACUUM (FULL) flights;", "flights", "ACCESS EXCLUSIVE"),
-        ("VACUUM flights;", "flights", "SHARE UPDATE EXCLUSIVE"),
-        ("CLUSTER flights USING flights_pkey;", "flights", "ACCESS EXCLUSIVE"),
-        ("REINDEX INDEX flights_pkey;", "flights", "SHARE"),
-        ("DO $$ BEGIN LOCK TABLE flights; PERFORM pg_sleep(0.1); END $$;", "flights", "ACCESS EXCLUSIVE"),
-        ("DO $$ BEGIN TRUNCATE logs; CREATE TABLE other (); END $$;", "logs", "ACCESS EXCLUSIVE"),
-        ("BEGIN; ALTER TABLE flights ADD COLUMN cid int; ROLLBACK;", "flights", "ACCESS EXCLUSIVE"),
-        ("SET session_replication_role = replica; ALTER TABLE flights ADD COLUMN cid int;", "flights", "ACCESS EXCLUSIVE"),
-    ],
-)  # fmt: skip
-def test_each_strong_lock_is_seen(migrate: Migrate, text: str, table: str, mode: str) -> None:
-    """However short it is, and also where a function takes it or a rollback undoes what it was for."""
-    text = text.replace("LOCK TABLE flights IN", "BEGIN; LOCK TABLE flights IN").replace(
-        "EXCLUSIVE MODE;", "EXCLUSIVE MODE; COMMIT;"
-    )
-
-    with migrate(text) as done:
+@pytest.fixture(scope="module")
+def strong_locks(traced_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+    """One migration that takes them all, each in a schema of its own."""
+    numbers = range(len(STRONG_LOCKS))
+    before = "".join(f"CREATE SCHEMA s{n};\nSET search_path = s{n};\n{FLIGHTS}\n" for n in numbers)
+    text = "".join(f"RESET ALL;\nSET search_path = s{n};\n{STRONG_LOCKS[n][0]}\n" for n in numbers)
+    with migrated(traced_server, tmp_path_factory.mktemp("locks"), before, text) as done:
         assert done.run.ok, done.run.failed_step
-        assert mode in done.held(table)
+        yield done
+
+
+@pytest.mark.parametrize("number", range(len(STRONG_LOCKS)), ids=[text for text, _, _ in STRONG_LOCKS])
+def test_each_strong_lock_is_seen(number: int, strong_locks: Traced) -> None:
+    """However short it is, and also where a function takes it or a rollback undoes what it was for."""
+    _, table, mode = STRONG_LOCKS[number]
+
+    assert mode in strong_locks.held(f"s{number}.{table}")
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
