@@ -171,6 +171,8 @@ def _new(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
+    from pytest_cutover.scaffold import unfilled
+
     plans = given.plans.resolve()
     own = _own_kinds(plans.parent / "verifications")
     folders = find_plan_folders(plans)
@@ -188,11 +190,16 @@ def _check(given: argparse.Namespace) -> int:
             continue
         backup = backup_path(plan)
         if backup is not None and not backup.exists():
-            problems.append(f"{folder.relative_to(plans.parent)}/{PLAN_FILE}: backup.path: there is no file {backup}")
+            problems.append(
+                f"{folder.relative_to(plans.parent)}/{PLAN_FILE}: backup.path: there is no file {backup}; "
+                "put the backup there (cutover backup takes one), or correct the path"
+            )
             continue
         print(f"{plan.name}: {len(plan.criteria)} criteria, {len(plan.file.migrate.steps)} step(s): in order")
         for warning in plan_warnings(plan):
             print(f"  warning: {warning}")
+        for line in unfilled((folder / PLAN_FILE).read_text(encoding="utf-8")):
+            print(f"  warning: still to be filled in: {line}")
     for problem in problems:
         print(problem, file=sys.stderr)
     if in_workflow():

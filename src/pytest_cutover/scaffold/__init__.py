@@ -10,13 +10,14 @@ from pytest_cutover.errors import CutoverError
 
 _HERE = Path(__file__).parent
 _PLAN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_BLANK = re.compile(r'^\w+ *= *"[A-Z ,]+"', re.MULTILINE)
 _PYTEST_ADVICE = 'add to [tool.pytest.ini_options]: testpaths = ["verifications"]'
 _PYPROJECT = """\
 [tool.pytest.ini_options]
 testpaths = ["verifications"]
 """
 _PYTEST_SETTINGS = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg")
-_IGNORE = "/reports/*\n!/reports/README.md\n"
+_IGNORE = "/reports/*\n!/reports/README.md\n__pycache__/\n"
 _CONFTEST_ADVICE = "add to it: from pytest_cutover.plugin.options import add_short_options; call it in pytest_addoption"
 _REPORTS_README = """\
 # reports
@@ -91,3 +92,10 @@ def new_plan(plans: Path, name: str) -> list[Path]:
         target.write_text(path.read_text(encoding="utf-8").replace("PLAN_NAME", name), encoding="utf-8")
         written.append(target)
     return written
+
+
+def unfilled(plan: str) -> list[str]:
+    """The lines of a plan.toml that still hold what the skeleton holds in capitals."""
+    skeleton = (_HERE / "new" / "plan.toml").read_text(encoding="utf-8")
+    blanks = {" ".join(blank.split()) for blank in _BLANK.findall(skeleton)}
+    return [line for line in (" ".join(each.split()) for each in plan.splitlines()) if line in blanks]
