@@ -125,6 +125,7 @@ class Rehearsal:
         self.recording = Recording()
         self.found_hazards: Hazards | None = None
         self.waits: list[Wait] = []
+        self.watched_s: float | None = None
         self.rerun_of: StepsRun | None = None
         self.rollbacks: dict[str, RollbackRun] = {}
         self.changed = 0
@@ -212,7 +213,22 @@ class Rehearsal:
                 stage.error = step_failure(failed) if failed is not None else ""
             if self.migration.ok:
                 self.hazards()
+                self._time_again()
         return self.migration
+
+    def _time_again(self) -> None:
+        """Times a migration that is over its budget once more, without all that watches it and takes time of its own."""
+        watched, migrate = self.migration, self.plan.file.migrate
+        assert watched is not None
+        if not self.engine.has_hazards or watched.within(migrate.budget):
+            return
+        self._say("migrate", "over its budget: once more, without the trace")
+        # Whatever becomes of it, the migration went through: without a second time the first one counts.
+        with suppress(SandboxError):
+            run = self._run(migrate.steps, self._copy(self._template, "timed"))
+            if run.ok:
+                self.watched_s = watched.seconds
+                self.migration = self.databases["after"].run = watched.timed_as(run)
 
     def after(self) -> Database:
         """The migrated database."""

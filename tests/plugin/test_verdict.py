@@ -65,6 +65,28 @@ def test_a_second_run_that_differs_is_a_no_go(project: Project) -> None:
     assert project.outcome("idempotent") == "failed"
 
 
+@pytest.mark.parametrize(
+    ("only_where", "status"),
+    [
+        ("WHERE EXISTS (SELECT FROM pg_event_trigger)", 0),
+        ("WHERE NOT EXISTS (SELECT FROM pg_event_trigger)", 0),
+        ("", 1),
+    ],
+)
+def test_the_time_that_watching_takes_is_not_held_against_the_migration(
+    project: Project, only_where: str, status: int
+) -> None:
+    """Over its budget while it is traced, it is timed once more without the trace; within it, it is not."""
+    project.plan(migration=f"{MIGRATION}SELECT pg_sleep(3) {only_where};")
+    plan = "migrations/first/plan.toml"
+    project.write(plan, (project.root / plan).read_text().replace("[migrate]", '[migrate]\nbudget = "2500ms"'))
+
+    assert project.run() == status, project.output
+
+    assert project.outcome("duration") == ("failed" if status else "passed")
+    assert ("are those of a second run" in " ".join(project.output.split())) == ("NOT" not in only_where)
+
+
 def test_a_rollback_that_leaves_something_is_a_no_go(project: Project) -> None:
     project.plan(rollback="ALTER TABLE parcels DROP COLUMN weight_g; ALTER TABLE parcels ALTER note SET NOT NULL;")
 

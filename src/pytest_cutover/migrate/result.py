@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from pytest_cutover.catalog import Difference
 
@@ -84,3 +85,19 @@ class StepsRun:
     def seconds(self) -> float:
         """How long the steps took together."""
         return sum(step.seconds for step in self.steps)
+
+    def within(self, budget: float | None) -> bool:
+        """True where the steps together keep the budget, in seconds, and each step its own."""
+        return (budget is None or self.seconds <= budget) and not any(self.over_budget())
+
+    def over_budget(self) -> Iterator[StepRun]:
+        """The steps that took longer than their own budget."""
+        return (step for step in self.steps if step.budget is not None and step.seconds > step.budget)
+
+    def timed_as(self, other: StepsRun) -> StepsRun:
+        """This run with the times that the same steps took in another one."""
+        steps = zip(self.steps, other.steps, strict=True)
+        return replace(
+            self,
+            steps=tuple(replace(step, seconds=timed.seconds, statements=timed.statements) for step, timed in steps),
+        )

@@ -12,6 +12,7 @@ from pytest_cutover.lint import plan_warnings, rehearsal_warnings
 from pytest_cutover.migrate import StepRun
 from pytest_cutover.names import parse_relation
 from pytest_cutover.plan.model import Plan, Step
+from pytest_cutover.plan.values import format_duration
 from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
 from pytest_cutover.sandbox import Server
 from pytest_cutover.trace import Recording
@@ -105,6 +106,11 @@ def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
     reasons = {step.unconfined for run in runs if run for step in run.steps if step.unconfined}
     if reasons:
         notes.append(f"Command steps ran without a restriction of their network ({'; '.join(sorted(reasons))}).")
+    if rehearsal.watched_s is not None:
+        took = format_duration(rehearsal.watched_s)
+        notes.append(
+            f"The times of the steps are those of a second run: with its locks traced the migration took {took}."
+        )
     if rehearsal.books is not None:
         notes += [f"{table}: {why}" for table, why in rehearsal.books.not_compared.items()]
     if rehearsal.migration is not None and rehearsal.migration.role_changes:
