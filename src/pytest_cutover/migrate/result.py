@@ -90,9 +90,9 @@ class StepsRun:
         """True where the steps together keep the budget, in seconds, and each step its own."""
         return (budget is None or self.seconds <= budget) and not any(self.over_budget())
 
-    def over_budget(self) -> Iterator[StepRun]:
-        """The steps that took longer than their own budget."""
-        return (step for step in self.steps if step.budget is not None and step.seconds > step.budget)
+    def over_budget(self) -> Iterator[tuple[StepRun, float]]:
+        """The steps that took longer than their own budget, each with it, in seconds."""
+        return ((each, each.budget) for each in self.steps if each.budget is not None and each.seconds > each.budget)
 
     def timed_as(self, other: StepsRun) -> StepsRun:
         """This run with the times that the same steps took in another one."""
