@@ -46,7 +46,8 @@ class WithinBudget(Kind):
         if not migration.ok:
             raise NotChecked("the migration did not run to its end, so its duration is not known")
         over = [
-            (step.name, format_duration(step.seconds), format_duration(step.budget)) for step in migration.over_budget()
+            (step.name, format_duration(step.seconds), format_duration(budget))
+            for step, budget in migration.over_budget()
         ]
         late = self.total_budget is not None and migration.seconds > self.total_budget
         expected = (
