@@ -308,6 +308,7 @@ def test_an_archiver_that_fails_or_never_succeeded_is_no_backup() -> None:
         (None, False, "the age of the rehearsed backup is not known: give backup.taken"),
         (datetime.now(timezone.utc).isoformat(), True, "the rehearsed backup is 0.0 days old"),
     ],
+    ids=["old", "unknown", "new"],
 )
 def test_the_rehearsed_backup_has_an_age(production: Target, taken: str | None, holds: bool, message: str) -> None:
     """What was rehearsed long ago was another database."""
