@@ -45,6 +45,8 @@ def test_no_command_to_the_runner_comes_from_a_database(branch: Project) -> None
     before, token, after = re.split(r"::stop-commands::([0-9a-f]{32})\n", branch.output)
     told, commands = after.split(f"::{token}::\n")
     assert "::error::forged" in told
+    for character in ("\x1b", "\x01", "\u202e"):
+        assert character not in branch.output
     found = [line for line in commands.splitlines() if line.lstrip().startswith("::")]
     assert [line.split("line=")[0] for line in found] == [
         "::error file=migrations/second/01.sql,", "::warning file=migrations/second/plan.toml,",

@@ -12,7 +12,7 @@ LONGEST = 300
 
 # As entities they can neither begin nor end anything: no emphasis, link, cell, tag, heading, formula, list.
 _ACTIVE = re.compile(r"[\\`*\[\]<>#|~$&]|(?<!\w)_|_(?!\w)|(?<=www)\.|:(?=//)|^[-+=]")
-_NUMBERED = re.compile(r"^(\d+)([.)])")
+_NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _MENTION = re.compile(r"@(?=\w)")
 
 
