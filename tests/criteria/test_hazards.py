@@ -21,7 +21,8 @@ def _waiver(hazard: str, accepts: str) -> str:
 
 def test_a_hazard_warns_beside_the_verdict(project: Project) -> None:
     """The verdict says what holds; the warning, what it will cost."""
-    project.plan(text=ALTERED + _waiver("no-lock-timeout", "parcels"), migration=REWRITE, rollback=ROLLBACK)
+    waivers = _waiver("no-lock-timeout", "parcels") + _waiver("fk-without-index", "parcels")
+    project.plan(text=ALTERED + waivers, migration=REWRITE, rollback=ROLLBACK)
 
     status = project.run()
 
@@ -33,7 +34,8 @@ def test_a_hazard_warns_beside_the_verdict(project: Project) -> None:
     assert [found["table-rewrite"]["waived"], found["no-lock-timeout"]["waived"]] == [False, True]
     assert {held["mode"] for held in plan["locks"]["held"]} >= {"ACCESS EXCLUSIVE"}
     assert "no-lock-timeout" not in project.output
-    assert plan["waivers"][0]["used"]
+    assert [each["used"] for each in plan["waivers"]] == [True, False]
+    assert plan["waivers"][1]["note"] == "not needed: the criterion is passed"
     page = (project.root / "reports" / "report.html").read_text(encoding="utf-8")
     assert "ALTER TABLE public.parcels writes all of parcels anew" in page
 

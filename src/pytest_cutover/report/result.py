@@ -18,7 +18,18 @@ import pytest_cutover
 from pytest_cutover.gate.selection import Selection
 from pytest_cutover.plan.model import Plan, Waiver
 from pytest_cutover.rehearsal import STAGES
-from pytest_cutover.verdict import FAILED, GO, WAIVED, Record, WaiverUse, apply_waivers, judge, overall
+from pytest_cutover.verdict import (
+    FAILED,
+    GO,
+    NOT_CHECKED,
+    PASSED,
+    WAIVED,
+    Record,
+    WaiverUse,
+    apply_waivers,
+    judge,
+    overall,
+)
 
 FORMAT = 1
 HAZARD = "hazards:"
@@ -80,21 +91,28 @@ def _waived(
     Where hazards are criteria, their waivers are as all others'; where they warn, these silence the warning.
     """
     waivers = plan.file.waivers
+    of_hazards = [each for each in waivers if each.criterion.startswith(HAZARD)]
+    others = [each for each in waivers if not each.criterion.startswith(HAZARD)]
     if hazards is None:
-        return None, waivers, []
+        return None, others, []
     fails = plan.file.migrate.hazards == "fail"
-    names: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {each.criterion: [] for each in of_hazards}
     for each in hazards["found"]:
         names.setdefault(f"{HAZARD}{each['id']}", []).append(each["object"])
-    records = [Record(id=name, kind="hazards", outcome=FAILED, actual=", ".join(sorted(objects)))
-               for name, objects in names.items()]  # fmt: skip
-    records, uses = apply_waivers([each for each in waivers if each.criterion.startswith(HAZARD)], records, today)
+    unknown = {f"{HAZARD}{each['id']}" for each in hazards["unknown"]}
+    records = [
+        Record(
+            id=name, kind="hazards", actual=", ".join(sorted(objects)),
+            outcome=FAILED if objects else NOT_CHECKED if name in unknown else PASSED,
+        )
+        for name, objects in names.items()
+    ]  # fmt: skip
+    records, uses = apply_waivers(of_hazards, records, today)
     waived = {record.id for record in records if record.outcome == WAIVED}
     found = [{**each, "waived": f"{HAZARD}{each['id']}" in waived} for each in hazards["found"]]
     if fails:
         return {**hazards, "found": found, "fail": True}, waivers, []
-    left = [each for each in waivers if not each.criterion.startswith(HAZARD)]
-    return {**hazards, "found": found, "fail": False}, left, uses
+    return {**hazards, "found": found, "fail": False}, others, uses
 
 
 def build_result(
