@@ -250,13 +250,13 @@ def _interrupt(given: argparse.Namespace) -> int:
             finally:
                 rehearsal.close()
     except NotChecked as reason:
-        print(f"{INCOMPLETE}  {plan.name}: {reason}")
+        print(f"interrupted: not checked  {plan.name}: {reason}")
         return EXIT_STATUS[INCOMPLETE]
     finally:
         sandboxes.close()
-    verdict = GO if finding else NO_GO
-    print(f"{verdict}  {plan.name}: {finding}")
-    return EXIT_STATUS[verdict]
+    # No verdict: of the plan's other criteria this says nothing.
+    print(f"interrupted: {'passed' if finding else 'failed'}  {plan.name}: {finding}")
+    return EXIT_STATUS[GO if finding else NO_GO]
 
 
 @contextmanager

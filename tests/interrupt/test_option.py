@@ -48,7 +48,7 @@ def test_the_command_names_the_statement_and_exits_as_the_verdict(project: Proje
     done = _cutover(project, "interrupt", "first")
 
     assert done.returncode == 1, done.stderr
-    assert done.stdout.startswith("NO-GO  first: cut off before 01.sql:2 (ALTER TABLE parcels ADD COLUMN")
+    assert done.stdout.startswith("interrupted: failed  first: cut off before 01.sql:2 (ALTER TABLE parcels ADD COLUMN")
     assert "secret" not in done.stdout
 
 
