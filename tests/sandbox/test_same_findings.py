@@ -38,6 +38,8 @@ _ASIDE = {
     "digest",
     "hazards",  # sizes on disk, and locks by how long they were held: compared by _traced
     "locks",
+    "waits",  # how long somebody waited
+    "waivers",  # of hazards only
     "schema",  # whole catalogs, as a live run compares them; what differs between before and after is in schema_diff
 }
 
