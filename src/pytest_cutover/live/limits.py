@@ -10,8 +10,9 @@ CATALOG_S = 30.0
 """Reading the whole catalog may take this long."""
 RANGE_BYTES = 64 * 1024 * 1024
 """A larger table than the limit is read by ranges of about this much."""
-PAUSE_S = 0.5
-"""After each range there is a pause as long as reading it took, but no longer than this."""
+PAUSES = 4
+"""After each range there is a pause so many times as long as reading it took, but not longer than `PAUSE_S`."""
+PAUSE_S = 2.0
 CONNECT_S = 10
 LOCK_S = 1
 

@@ -148,7 +148,7 @@ class LivePostgres(PostgresDatabase):
             if high is None:
                 break
             low = high
-            time.sleep(min(time.monotonic() - began, limits.PAUSE_S))
+            time.sleep(min((time.monotonic() - began) * limits.PAUSES, limits.PAUSE_S))
         # What is asked next must do with what the snapshot has left.
         self._deadline = min(self._deadline, self._began + limits.SNAPSHOT_S)
         self._limit(max(self._deadline - time.monotonic(), 0.001))
