@@ -86,13 +86,13 @@ def test_a_shared_backup_selects_all_its_plans(branch: Project, changed: str) ->
 @pytest.mark.parametrize(
     ("text", "changed"),
     [
-        (PLAN.replace("[migrate]", 'prelude = ["../../shared/roles.sql"]\n[migrate]'), "shared/roles.sql"),
-        (PLAN.replace('"01.sql"', '"../../shared/01.sql"'), "shared/01.sql"),
-        (PLAN.replace('{ sql = "01.sql" }', '{ flyway = "../../shared" }'), "shared/V1__a.sql"),
-        (PLAN.replace('{ sql = "01.sql" }', '{ command = ["{python}", "../../shared/run.py"] }'), "shared/run.py"),
-        (PLAN.replace('{ sql = "01.sql" }', '{ command = ["x", "--ini=../../shared/a.ini"] }'), "shared/a.ini"),
-        (PLAN.replace('"rollback.sql"', '"../../shared/back.sql"'), "shared/back.sql"),
-        (PLAN.replace('"parcels" }', '"parcels", list = "../../shared/list.csv" }'), "shared/list.csv"),
+        (PLAN.replace("[migrate]", 'prelude = ["../../common/roles.sql"]\n[migrate]'), "common/roles.sql"),
+        (PLAN.replace('"01.sql"', '"../../common/01.sql"'), "common/01.sql"),
+        (PLAN.replace('{ sql = "01.sql" }', '{ flyway = "../../common" }'), "common/V1__a.sql"),
+        (PLAN.replace('{ sql = "01.sql" }', '{ command = ["{python}", "../../common/run.py"] }'), "common/run.py"),
+        (PLAN.replace('{ sql = "01.sql" }', '{ command = ["x", "--ini=../../common/a.ini"] }'), "common/a.ini"),
+        (PLAN.replace('"rollback.sql"', '"../../common/back.sql"'), "common/back.sql"),
+        (PLAN.replace('"parcels" }', '"parcels", list = "../../common/list.csv" }'), "common/list.csv"),
     ],
     ids=["prelude", "sql", "flyway", "command", "argument", "rollback", "own kind"],
 )
