@@ -87,6 +87,29 @@ def test_the_time_that_watching_takes_is_not_held_against_the_migration(
     assert ("are those of a second run" in " ".join(project.output.split())) == ("NOT" not in only_where)
 
 
+def test_a_program_that_is_quick_the_second_time_is_still_late(project: Project) -> None:
+    """What it left outside of the database would make a second measurement a wrong one."""
+    program = (
+        "import pathlib, psycopg, os, time\n"
+        "mark = pathlib.Path(__file__).with_name('done')\n"
+        "time.sleep(0 if mark.exists() else 3)\n"
+        "mark.touch()\n"
+        "with psycopg.connect(os.environ['DATABASE_URL']) as connection:\n"
+        "    connection.execute('ALTER TABLE parcels ADD COLUMN IF NOT EXISTS weight_g integer')\n"
+        "    connection.execute('UPDATE parcels SET weight_g = 50 WHERE weight_g IS NULL')\n"
+    )
+    project.write("migrations/first/migrate.py", program)
+    step = '{ command = ["{python}", "migrate.py"], env = { DATABASE_URL = "{url}" } }'
+    plan = "migrations/first/plan.toml"
+    text = (project.root / plan).read_text().replace('{ sql = "01.sql" }', step)
+    project.write(plan, text.replace("[migrate]", '[migrate]\nbudget = "2500ms"'))
+
+    assert project.run() == 1, project.output
+
+    assert project.outcome("applies") == "passed", project.output
+    assert project.outcome("duration") == "failed"
+
+
 def test_a_rollback_that_leaves_something_is_a_no_go(project: Project) -> None:
     project.plan(rollback="ALTER TABLE parcels DROP COLUMN weight_g; ALTER TABLE parcels ALTER note SET NOT NULL;")
 

@@ -23,7 +23,7 @@ class WithinBudget(Kind):
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = (
         "On this machine, alone on the disposable server, the migration kept the budgets of the plan (`migrate.budget` "
-        "and each step's own). One that is over them while its locks are traced runs once more, on a copy, without the trace: "
+        "and each step's own). One without programs that is over them while its locks are traced runs once more, on a copy, without the trace: "
         "that time counts."
     )
     CANNOT: ClassVar[str] = (
