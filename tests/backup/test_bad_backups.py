@@ -108,9 +108,13 @@ def _cut_at_a_line(member: Path) -> None:
 def _tar_cut_at_a_line(dumps: Dumps, into: Path) -> Path:
     """A tar archive whose rows end at a line, made again with a fitting header: no length is wrong."""
     work = into.with_name(into.name + "-members")
+    work.mkdir()
     with tarfile.open(dumps.take("tar")) as archive:
         names = archive.getnames()
-        archive.extractall(work, filter="data")
+        for name in names:
+            member = archive.extractfile(name)
+            assert member is not None
+            (work / name).write_bytes(member.read())
     _cut_at_a_line(max(work.glob("[0-9]*.dat"), key=lambda each: each.stat().st_size))
     with tarfile.open(into, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name in names:
