@@ -15,6 +15,7 @@ from pytest_cutover.errors import NotChecked
 from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
 from pytest_cutover.trace import Recording, record, triggers
+from pytest_cutover.trace.sampler import Looks
 from tests.tracing import RUNNERS, Traced, migrated
 
 FLIGHTS = """
@@ -223,6 +224,19 @@ def test_a_session_that_ends_inside_of_a_transaction_held_its_locks_until_then(
         connection.close()
 
     assert [each.seconds > 0.3 for each in recording.had().held] == [True]
+
+
+def test_a_lock_that_outlives_the_number_of_its_transaction_is_one_lock() -> None:
+    """A transaction gives its number back first; a look may come in between."""
+    looks = Looks()
+
+    looks.add([(1.0, 7, "3/15", 16384, "AccessExclusiveLock")])
+    looks.add([(1.1, 7, "3/0", 16384, "AccessExclusiveLock"), (1.1, 8, "4/0", 16384, "ShareLock")])
+
+    assert looks.seen == {
+        (7, "3/15", 16384, "AccessExclusiveLock"): [1.0, 1.1],
+        (8, "4/0", 16384, "ShareLock"): [1.1, 1.1],
+    }
 
 
 @pytest.mark.parametrize("how", ["SET log_min_duration_statement = -1", "SET log_min_messages = error", "of the role"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import psycopg
@@ -15,6 +15,9 @@ from pytest_cutover.trace.triggers import STRONG
 INTERVAL_S = 0.02
 """Between two looks. A lock that is held for longer is always seen, to twice this."""
 
+_ENDING = "/0"
+"""A transaction that ends gives its number back ahead of its locks (ProcArrayEndTransaction in PostgreSQL's xact.c)."""
+
 # The workers of a parallel command hold what their leader holds.
 _LOCKS = """
 SELECT extract(epoch FROM clock_timestamp())::float8, l.pid, l.virtualtransaction, l.relation::bigint, l.mode
@@ -24,6 +27,23 @@ WHERE l.locktype = 'relation' AND l.granted AND l.mode = ANY (%s)
 """
 
 
+class Looks:
+    """What was seen: when a lock was first and last there, by session, transaction, table and mode."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[int, str, int, str], list[float]] = {}
+        self._owners: dict[tuple[int, int, str], str] = {}
+
+    def add(self, rows: Iterable[tuple[float, int, str, int, str]]) -> None:
+        """One look, as `_LOCKS` gives it."""
+        for at, pid, virtual, oid, mode in rows:
+            if virtual.endswith(_ENDING):
+                virtual = self._owners.get((pid, oid, mode), virtual)
+            else:
+                self._owners[pid, oid, mode] = virtual
+            self.seen.setdefault((pid, virtual, oid, mode), [at, at])[1] = at
+
+
 class Sampler:
     """A session in another database: in the migration's own, CREATE INDEX CONCURRENTLY would wait for it."""
 
@@ -31,7 +51,7 @@ class Sampler:
         self.error: psycopg.Error | None = None
         self._connection = maintenance.connect(name="pytest-cutover trace")
         self._database = database
-        self._seen: dict[tuple[int, str, int, str], list[float]] = {}
+        self._looks = Looks()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="pytest-cutover trace", daemon=True)
         self._thread.start()
@@ -40,8 +60,7 @@ class Sampler:
         try:
             while True:
                 stopping = self._stop.wait(INTERVAL_S)
-                for at, *key in self._connection.execute(_LOCKS, (list(STRONG), self._database)):
-                    self._seen.setdefault(tuple(key), [at, at])[1] = at
+                self._looks.add(self._connection.execute(_LOCKS, (list(STRONG), self._database)))
                 if stopping:
                     return
         except psycopg.Error as error:
@@ -59,7 +78,7 @@ class Sampler:
         What was seen began one interval before, and lasted one longer, at most.
         """
         known = {(each.pid, each.virtual): each for each in transactions}
-        for (pid, virtual, oid, mode), (first, last) in sorted(self._seen.items()):
+        for (pid, virtual, oid, mode), (first, last) in sorted(self._looks.seen.items()):
             relation = relations.get(oid)
             if relation is None or relation.table is not None:
                 continue
