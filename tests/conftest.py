@@ -17,6 +17,8 @@ from tests.tracing import MAJORS
 # No run in these tests is to find a Docker engine unless it says so: see tests/sandbox/conftest.py.
 # Workers of pytest-xdist inherit what the process that started them has already set.
 DOCKER_HOST = os.environ.setdefault("CUTOVER_TESTS_DOCKER_HOST", os.environ.get("DOCKER_HOST", "")) or None
+# Options of whoever runs these tests are not those of the runs that they start.
+os.environ.pop("PYTEST_ADDOPTS", None)
 os.environ["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
 
 pytest_plugins = ["pytester"]
