@@ -236,8 +236,9 @@ def _backup(given: argparse.Namespace) -> int:
 
 
 def _interrupt(given: argparse.Namespace) -> int:
+    from pytest_cutover.copies import Restores
     from pytest_cutover.criteria.interrupted import CutOff
-    from pytest_cutover.rehearsal import Rehearsal, Restores
+    from pytest_cutover.rehearsal import Rehearsal
     from pytest_cutover.verdict import EXIT_STATUS, GO, INCOMPLETE, NO_GO
 
     plan = _plan_named(given.plans, given.plan)

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from pytest_cutover.copies import Restores
 from pytest_cutover.criteria import KINDS, Kind
 from pytest_cutover.criteria.implicit import implicit_criteria
 from pytest_cutover.finding import Finding
 from pytest_cutover.plan.load import load_plans
-from pytest_cutover.rehearsal import Rehearsal, Restores
+from pytest_cutover.rehearsal import Rehearsal
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.target import Target
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pytest_cutover.copies import Restores
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.criteria.interrupted import CutOff
 from pytest_cutover.finding import Finding
 from pytest_cutover.interrupt.model import Interrupted, Way
 from pytest_cutover.interrupt.postgresql import StatementCuts
 from pytest_cutover.plan.load import load_plans
-from pytest_cutover.rehearsal import Rehearsal, Restores
+from pytest_cutover.rehearsal import Rehearsal
 from pytest_cutover.sandbox import Sandboxes
 
 BACKUP = """\

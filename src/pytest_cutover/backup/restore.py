@@ -8,7 +8,6 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -23,7 +22,6 @@ from pytest_cutover.backup.plain import CHUNK_BYTES, count_copies, open_plain
 from pytest_cutover.backup.preludes import scripts_of
 from pytest_cutover.errors import BackupError
 from pytest_cutover.names import format_name
-from pytest_cutover.plan.model import Expect
 from pytest_cutover.sandbox import extensions
 from pytest_cutover.sandbox.binaries import client_programs, find_binaries
 from pytest_cutover.sandbox.server import Server
@@ -368,30 +366,3 @@ def _judge(status: int, complaints: str, what: str, server: Server) -> tuple[str
 
 def _without_values(lines: list[str]) -> list[str]:
     return [re.sub(r'((?:invalid input|out of range|violates)[^:]*): ".*', r"\1: …", line) for line in lines]
-
-
-def check_expectations(expect: Expect, counts: dict[str, int], count: Callable[[str], int], path: Path) -> None:
-    """Raises BackupError where the restored database is not the one that the plan was written for.
-
-    `counts` are the rows of each table by itself, `count` gives those of a table with its partitions.
-    """
-    wrong = []
-    if expect.tables is not None and len(counts) not in expect.tables:
-        wrong.append(f"tables: expected {expect.tables}, found {len(counts)}")
-    for table, allowed in expect.rows.items():
-        rows = count(table)
-        if rows not in allowed:
-            wrong.append(f"rows of {table}: expected {allowed}, found {rows:,}")
-    if not counts:
-        wrong.append("it has no table at all")
-    elif not any(counts.values()) and not any(0 in allowed for allowed in expect.rows.values()):
-        wrong.append(
-            f"it has {len(counts)} tables and not one row: was it taken with --schema-only? If this is meant, say so: "
-            f"expect = {{ rows = {{ {next(iter(counts))} = 0 }} }}"
-        )
-    if wrong:
-        raise BackupError(
-            f"The backup {path} restored, but is not the database that the plan expects:\n    "
-            + "\n    ".join(wrong)
-            + "\nGive the right backup, or correct backup.expect in the plan."
-        )

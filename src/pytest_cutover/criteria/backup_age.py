@@ -10,7 +10,7 @@ from pytest_cutover.plan.model import Phase
 from pytest_cutover.plan.values import format_duration
 
 if TYPE_CHECKING:
-    from pytest_cutover.rehearsal import BackupState
+    from pytest_cutover.stages import BackupState
 
 
 class BackupAge(Kind):

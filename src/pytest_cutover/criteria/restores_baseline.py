@@ -13,7 +13,7 @@ from pytest_cutover.plan.values import format_duration
 from pytest_cutover.state import compare_states
 
 if TYPE_CHECKING:
-    from pytest_cutover.rehearsal import RollbackRun
+    from pytest_cutover.stages import RollbackRun
 
 
 class RestoresBaseline(Kind):

@@ -26,20 +26,12 @@ from pytest_cutover.live.sqlite import LiveSqlite
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plan.values import format_duration
 from pytest_cutover.sqlite.connection import SqliteTarget
+from pytest_cutover.stages import Stage
 
 _ROLE = """
 SELECT current_user, current_setting('server_version'), rolsuper, rolbypassrls
 FROM pg_catalog.pg_roles WHERE rolname = current_user
 """
-
-
-@dataclass
-class Stage:
-    """How one stage went, as a rehearsal's."""
-
-    seconds: float = 0.0
-    outcome: str = "not_run"
-    error: str = ""
 
 
 @dataclass

@@ -20,7 +20,8 @@ from pytest_cutover.migrate.result import StepsRun
 from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin.claims import CLAIM, BoundCriterion
 from pytest_cutover.plugin.session import RUN
-from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun
+from pytest_cutover.rehearsal import Rehearsal
+from pytest_cutover.stages import BackupState, RollbackRun
 from pytest_cutover.trace import Trace
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_cutover.copies import Restores
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.errors import CutoverError, GateError, NotApplicable, PlanError
 from pytest_cutover.gate.selection import Selection, select
@@ -25,7 +26,7 @@ from pytest_cutover.plan.targets import live_addresses
 from pytest_cutover.plugin.claims import criteria_of, marked_kinds
 from pytest_cutover.plugin.options import VERIFICATIONS, Options
 from pytest_cutover.plugin.progress import Progress
-from pytest_cutover.rehearsal import Rehearsal, Restores
+from pytest_cutover.rehearsal import Rehearsal
 from pytest_cutover.report.annotations import in_workflow, problem_annotations
 from pytest_cutover.report.facts import rehearsal_facts
 from pytest_cutover.report.files import FILES

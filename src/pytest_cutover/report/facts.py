@@ -13,15 +13,16 @@ from pytest_cutover.migrate import StepRun
 from pytest_cutover.names import parse_relation
 from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.plan.values import format_duration
-from pytest_cutover.rehearsal import BackupState, Rehearsal, RollbackRun, step_failure
+from pytest_cutover.rehearsal import Rehearsal
 from pytest_cutover.sandbox import Server
+from pytest_cutover.stages import BackupState, RollbackRun, step_failure
 from pytest_cutover.trace import Recording
 
 
 def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
     """Everything that is known by now; what did not happen yet is left out or empty."""
     known: dict[str, Any] = {
-        "stages": [{"name": name} | vars(stage) for name, stage in rehearsal.stages.items()],
+        "stages": [{"name": name} | vars(stage) for name, stage in rehearsal.stages.went.items()],
         "steps": _steps(rehearsal),
         "rollbacks": [_rollback(done) for done in rehearsal.rollbacks.values()],
         "waits": [asdict(each) for each in rehearsal.waits],

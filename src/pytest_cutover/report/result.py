@@ -17,7 +17,7 @@ from typing import Any
 import pytest_cutover
 from pytest_cutover.gate.selection import Selection
 from pytest_cutover.plan.model import Plan, Waiver
-from pytest_cutover.rehearsal import STAGES
+from pytest_cutover.stages import STAGES
 from pytest_cutover.verdict import (
     FAILED,
     GO,
