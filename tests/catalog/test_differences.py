@@ -148,6 +148,24 @@ def test_an_index_that_could_not_be_built_is_invalid(connection: psycopg.Connect
     assert found.added[0].detail.endswith("USING btree (seconds) (INVALID)")
 
 
+def test_what_the_server_notes_of_a_column_for_itself_is_no_difference(
+    connection: psycopg.Connection, rich_catalog: Catalog
+) -> None:
+    """Older minor releases of a server take no notice of what newer ones write there."""
+    connection.execute(
+        b"UPDATE pg_attribute SET attoptions = array_append(attoptions, 'pg_attver=' || 4711 + attnum) WHERE attrelid = 'flights'::regclass"
+    )
+    assert not diff(rich_catalog, read_catalog(connection))
+
+    connection.execute(
+        b"UPDATE pg_attribute SET attoptions = array_append(attoptions, 'n_distinct=5')"
+        b" WHERE attrelid = 'flights'::regclass AND attname = 'seconds'"
+    )
+    assert _primary(diff(rich_catalog, read_catalog(connection))) == [
+        "altered column:flights.seconds: option n_distinct=5 added"
+    ]
+
+
 def test_a_default_privilege_that_is_written_out_is_no_difference(
     connection: psycopg.Connection, rich_catalog: Catalog
 ) -> None:
