@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pytest_cutover.report.page import render_page
@@ -26,12 +28,22 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium on this machine: install it (on Debian: apt-get install chromium)")
+    _need_driver()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _need_driver() -> None:
+    """Skips the test where the program that drives the browser does not start, with what it says."""
+    node, _ = compute_driver_executable()
+    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        missing = done.stderr.strip().splitlines()[-1:]
+        pytest.skip(f"Playwright's driver does not start (on Debian: apt-get install libatomic1): {''.join(missing)}")
 
 
 @dataclass
