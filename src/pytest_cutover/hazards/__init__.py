@@ -10,12 +10,12 @@ from __future__ import annotations
 from inspect import isabstract, isclass
 
 from pytest_cutover.errors import NotChecked, QueryError
-from pytest_cutover.hazards import leftovers, rows, waiting, work
+from pytest_cutover.hazards import leftovers, rows, sequences, statistics, waiting, work
 from pytest_cutover.hazards.base import Found, Hazard, Hazards, Scene, find
 
 HAZARDS: dict[str, type[Hazard]] = {
     hazard.ID: hazard
-    for module in (work, waiting, leftovers, rows)
+    for module in (work, waiting, leftovers, statistics, sequences, rows)
     for hazard in vars(module).values()
     if isclass(hazard) and issubclass(hazard, Hazard) and not isabstract(hazard)
 }

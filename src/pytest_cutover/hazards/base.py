@@ -13,7 +13,10 @@ from pytest_cutover.names import quote_relation
 from pytest_cutover.trace import Held, Recording, Relation, Trace
 
 _SIZE = """
-SELECT pg_catalog.pg_table_size(oid), reltuples::bigint FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s)
+SELECT CASE c.relkind WHEN 'p' THEN (
+           SELECT coalesce(sum(pg_catalog.pg_table_size(part.relid)), 0)::bigint FROM pg_catalog.pg_partition_tree(c.oid) AS part
+       ) ELSE pg_catalog.pg_table_size(c.oid) END, c.reltuples::bigint
+FROM pg_catalog.pg_class AS c WHERE c.oid = pg_catalog.to_regclass(%s)
 """
 
 
@@ -74,7 +77,7 @@ class Scene:
 
     def size(self, table: str) -> tuple[int | None, int | None]:
         """The table's bytes and rows before the migration, None where it was not there."""
-        if table not in self.before.catalog.tables:
+        if table not in self.before.catalog.tables and table not in self.before.catalog.views:
             return None, None
         rows = self.before.query(_SIZE, (quote_relation(table),)).rows
         return (rows[0][0], rows[0][1]) if rows else (None, None)

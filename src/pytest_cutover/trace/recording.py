@@ -21,9 +21,13 @@ from pytest_cutover.trace.model import Relation, Trace
 from pytest_cutover.trace.sampler import Sampler
 from pytest_cutover.trace.sessions import Sessions
 
-_RELATIONS = """
-SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, pg_catalog.pg_table_size(c.oid), c.reltuples::bigint,
-       i.indrelid::bigint
+# The empty file of an index on out-of-line values is no row.
+_SIZE = "CASE WHEN pg_catalog.pg_relation_size({0}) > 0 THEN pg_catalog.pg_table_size({0}) ELSE 0 END"
+_RELATIONS = f"""
+SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text,
+       CASE c.relkind WHEN 'p' THEN (
+           SELECT coalesce(sum({_SIZE.format("part.relid")}), 0)::bigint FROM pg_catalog.pg_partition_tree(c.oid) AS part
+       ) ELSE {_SIZE.format("c.oid")} END, c.reltuples::bigint, i.indrelid::bigint
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
 WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
