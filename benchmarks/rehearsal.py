@@ -22,7 +22,7 @@ from pathlib import Path
 from pytest_cutover.criteria import KINDS
 from pytest_cutover.plan.load import load_plans
 from pytest_cutover.sandbox.binaries import choose_binaries
-from pytest_cutover.sandbox.embedded import _programs
+from pytest_cutover.sandbox.cluster import installed
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 3
@@ -83,7 +83,7 @@ def _bare(work: Path) -> tuple[float, float]:
         (checks / f"{number:03}.sql").write_text(text.rstrip().rstrip(";") + ";\n")
     script = SCRIPT.format(
         as_user="setpriv --reuid=nobody --regid=nogroup --clear-groups" if os.geteuid() == 0 else "",
-        bin=_programs(binaries, work), work=work, role=plan.file.migrate.role,
+        bin=installed(binaries, work), work=work, role=plan.file.migrate.role,
         settings="-p 54999 -k '' -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         " -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=4GB -c autovacuum=off -c shared_buffers=256MB"
         " -c maintenance_work_mem=256MB -c jit=off",

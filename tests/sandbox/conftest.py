@@ -14,7 +14,7 @@ import pytest
 
 from pytest_cutover.errors import SandboxError
 from pytest_cutover.sandbox.binaries import find_binaries
-from pytest_cutover.sandbox.container import Engine
+from pytest_cutover.sandbox.docker_engine import Engine
 from tests.conftest import DOCKER_HOST
 
 BUILD = Path(__file__).parent / "images" / "build"

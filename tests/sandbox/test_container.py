@@ -19,7 +19,9 @@ import pytest
 import pytest_cutover
 from pytest_cutover.errors import SandboxError
 from pytest_cutover.sandbox import Sandboxes
-from pytest_cutover.sandbox.container import LABEL_RUN, ContainerServer, Engine
+from pytest_cutover.sandbox.container import ContainerServer
+from pytest_cutover.sandbox.docker_engine import Engine
+from pytest_cutover.sandbox.sweeping import LABEL_RUN
 from pytest_cutover.target import Target
 from tests.project import PLAN, Project
 

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 from pytest_cutover.errors import SandboxError
 from pytest_cutover.sandbox.binaries import choose_binaries
-from pytest_cutover.sandbox.container import ContainerServer, Engine
+from pytest_cutover.sandbox.container import ContainerServer
+from pytest_cutover.sandbox.docker_engine import Engine
 from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.sandbox.given import GivenServer
 from pytest_cutover.sandbox.server import SURVIVES_A_CRASH, Server, ServerFacts

@@ -3,147 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
-import os
 import re
 import secrets
 import socket
 import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from pytest_cutover.errors import SandboxError
-from pytest_cutover.sandbox import extensions, reaper
+from pytest_cutover.sandbox import extensions
 from pytest_cutover.sandbox.binaries import client_programs
-from pytest_cutover.sandbox.directories import LOCK, make_directory, sandbox_base, sweep
+from pytest_cutover.sandbox.directories import make_directory, sandbox_base, sweep
+from pytest_cutover.sandbox.docker_engine import ANSWER_TIMEOUT_S, Engine, Progress, shortened
 from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, Server, ServerFacts
+from pytest_cutover.sandbox.sweeping import end_reaper, labels_of, start_reaper, sweep_containers
 from pytest_cutover.target import Target
 
 if TYPE_CHECKING:
-    import docker
     from testcontainers.community.postgres import PostgresContainer
 
-LABEL_RUN = "pytest-cutover.run"
-LABEL_HOST = "pytest-cutover.host"
-LABEL_DIRECTORY = "pytest-cutover.directory"
-
-_DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 _PORT = 5432
-_ANSWER_TIMEOUT_S = 5
 _START_TIMEOUT_S = 180.0
 _POLL_S = 0.05
 _LOG_LINES = 12
-_FOREIGN_AGE_S = 24 * 3600
-_LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
-
-Progress = Callable[[str], None]
-
-
-class Engine:
-    """A Docker engine that answers. `version` is its own, `place` where it was found."""
-
-    def __init__(self, client: docker.DockerClient, version: str) -> None:
-        self.client = client
-        self.version = version
-
-    @property
-    def place(self) -> str:
-        """Where the engine was found, for people."""
-        return os.environ.get("DOCKER_HOST") or "this machine"
-
-    @property
-    def is_local(self) -> bool:
-        """True where a port that the engine publishes on loopback may be ours to reach."""
-        host = re.match(r"(?:tcp|https?|ssh)://(?:[^@/]*@)?\[?([^\]/:]+)", os.environ.get("DOCKER_HOST", ""))
-        return host is None or host[1] in _LOCALHOSTS
-
-    @classmethod
-    def find(cls) -> Engine:
-        """The engine that DOCKER_HOST, the current context or the default socket leads to.
-
-        Raises:
-            SandboxError: none answers, with the reason.
-        """
-        from docker.errors import DockerException
-        from testcontainers.core.docker_client import DockerClient, get_docker_host
-
-        try:
-            _reach(get_docker_host() or _DEFAULT_SOCKET)
-            # This client is for asking: work that takes long has another one.
-            client = DockerClient(timeout=_ANSWER_TIMEOUT_S).client
-            version = str(client.version()["Version"])
-        except (DockerException, OSError, ValueError, KeyError) as error:
-            raise SandboxError(
-                f"No Docker engine answers ({_shortened(error)}).\n"
-                "Start one, set DOCKER_HOST, or rehearse with --sandbox=embedded, which needs none."
-            ) from error
-        return cls(client, version)
-
-    def fetch(self, image: str, progress: Progress) -> str:
-        """The digest or id of the image, which is pulled where the engine does not have it.
-
-        Raises:
-            SandboxError: it is not there and cannot be pulled.
-        """
-        from docker.errors import DockerException, ImageNotFound
-
-        try:
-            try:
-                found = self.client.images.get(image)
-            except ImageNotFound:
-                self._pull(image, progress)
-                found = self.client.images.get(image)
-        except (DockerException, OSError) as error:
-            raise SandboxError(
-                f"The Docker engine has no image {image} and could not get it ({_shortened(error)}).\n"
-                f"Either `docker pull {image}`, or name another one in sandbox.image, or use --sandbox=embedded."
-            ) from error
-        digests = found.attrs.get("RepoDigests") or []
-        return str(digests[0] if digests else found.id)
-
-    def _pull(self, image: str, progress: Progress) -> None:
-        """Pulls the image, saying how far it is."""
-        import docker
-
-        name, tag = (image, None) if "@" in image or ":" in image.rsplit("/", 1)[-1] else (image, "latest")
-        client = docker.from_env(timeout=600)
-        layers: dict[str, tuple[int, int]] = {}
-        try:
-            for event in client.api.pull(name, tag=tag, stream=True, decode=True):
-                if "error" in event:
-                    raise docker.errors.APIError(event["error"])
-                part = event.get("progressDetail") or {}
-                if part.get("total"):
-                    layers[event["id"]] = (part.get("current", 0), part["total"])
-                    done, total = (sum(numbers) for numbers in zip(*layers.values(), strict=True))
-                    progress(f"pulling {image}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-        finally:
-            client.close()
-
-
-def _reach(address: str) -> None:
-    """Knocks at the engine's local socket: where nobody listens, Docker's own client leaves its socket open.
-
-    Raises:
-        OSError: nobody listens.
-    """
-    if not address.startswith("unix://"):
-        return
-    path = "/" + address.removeprefix("unix://").lstrip("/")
-    with socket.socket(socket.AF_UNIX) as knocking:
-        knocking.settimeout(_ANSWER_TIMEOUT_S)
-        try:
-            knocking.connect(path)
-        except OSError as error:
-            raise OSError(f"{path}: {error.strerror or error}") from error
 
 
 class ContainerServer(Server):
@@ -177,8 +64,8 @@ class ContainerServer(Server):
         directory, lock = make_directory(base)
         run = uuid.uuid4().hex
         with contextlib.ExitStack() as ending:
-            keeping = _start_reaper(run, directory, lock)
-            ending.callback(_end, keeping)
+            keeping = start_reaper(run, directory, lock)
+            ending.callback(end_reaper, keeping)
             progress(f"starting {image}")
             container = _container(engine, image, run, directory)
             ending.callback(_close, container)
@@ -222,82 +109,7 @@ class ContainerServer(Server):
     def close(self) -> None:
         """Removes the container and its volumes."""
         _close(self._container)
-        _end(self._keeping)
-
-
-def sweep_containers(engine: Engine) -> list[str]:
-    """Removes containers whose run is over and that nobody removed; returns their ids.
-
-    A run of this machine is over when nobody holds its lock. Of another machine's runs, which share a remote engine,
-    nothing is known: theirs are removed after a day.
-    """
-    from docker.errors import DockerException
-
-    removed = []
-    with contextlib.suppress(DockerException):
-        for container in engine.client.containers.list(all=True, filters={"label": LABEL_RUN}, ignore_removed=True):
-            labels = container.labels
-            if labels.get(LABEL_HOST) == _this_machine():
-                if _is_held(Path(labels.get(LABEL_DIRECTORY, "/nowhere")) / LOCK):
-                    continue
-            elif _age_s(container.attrs.get("Created", "")) < _FOREIGN_AGE_S:
-                continue
-            reaper.remove_containers(f"{LABEL_RUN}={labels[LABEL_RUN]}")
-            removed.append(str(container.id))
-    return removed
-
-
-def _this_machine() -> str:
-    """What tells this machine from others that use the same engine."""
-    with contextlib.suppress(OSError):
-        return f"{socket.gethostname()} {Path('/etc/machine-id').read_text().strip()}"
-    return socket.gethostname()
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except PermissionError:
-        return True  # another account's run: its own next run sweeps
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _age_s(created: str) -> float:
-    match = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", created)
-    if match is None:
-        return 0.0
-    then = datetime.fromisoformat(match[0]).replace(tzinfo=timezone.utc)
-    return (datetime.now(timezone.utc) - then).total_seconds()
-
-
-def _start_reaper(run: str, directory: Path, lock: int) -> subprocess.Popen[bytes]:
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", reaper.__file__], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=(lock,), cwd="/",
-        )  # fmt: skip
-    finally:
-        os.close(lock)
-    assert process.stdin is not None
-    order = {"label": f"{LABEL_RUN}={run}", "directory": str(directory), "path": sys.path}
-    process.stdin.write(json.dumps(order).encode() + b"\n")
-    process.stdin.flush()
-    return process
-
-
-def _end(keeping: subprocess.Popen[bytes]) -> None:
-    if keeping.stdin is not None and not keeping.stdin.closed:
-        with contextlib.suppress(BrokenPipeError):
-            keeping.stdin.close()
-    keeping.wait()
+        end_reaper(self._keeping)
 
 
 def _close(container: PostgresContainer) -> None:
@@ -326,8 +138,7 @@ def _container(engine: Engine, image: str, run: str, directory: Path) -> Postgre
     )  # fmt: skip
     container.with_env("POSTGRES_INITDB_ARGS", "--no-sync")
     container.with_kwargs(
-        labels={LABEL_RUN: run, LABEL_HOST: _this_machine(), LABEL_DIRECTORY: str(directory)},
-        **_own_network(engine),
+        labels=labels_of(run, directory), **_own_network(engine)
     )  # fmt: skip
     # A remote engine's loopback is out of our reach.
     ports: dict[str, Any] = {f"{_PORT}/tcp": ("127.0.0.1", None) if engine.is_local else None}
@@ -386,7 +197,7 @@ def _wait_until_ready(container: PostgresContainer, image: str) -> tuple[Target,
         for rank, (host, port) in enumerate(_addresses(container)):
             target = Target(host, port, "postgres", container.username, container.password)
             try:
-                with target.connect(timeout_s=_ANSWER_TIMEOUT_S) as connection:
+                with target.connect(timeout_s=ANSWER_TIMEOUT_S) as connection:
                     row = connection.execute(
                         "SELECT current_setting('server_version'), rolsuper FROM pg_roles WHERE rolname = current_user"
                     ).fetchone()
@@ -426,7 +237,7 @@ def _explain(container: PostgresContainer, image: str | None) -> str:
         state = wrapped.attrs["State"]
         log = _masked(wrapped.logs(tail=200).decode(errors="replace"), container.password)
     except (DockerException, OSError) as error:
-        return f"\nThe container of {image} is gone ({_shortened(error)})."
+        return f"\nThe container of {image} is gone ({shortened(error)})."
     if "No space left on device" in log:
         return "\nThe disk of the Docker engine is full. Free some space there, for instance with `docker system df`."
     if state.get("OOMKilled"):
@@ -440,7 +251,3 @@ def _explain(container: PostgresContainer, image: str | None) -> str:
 
 def _masked(text: str, password: str) -> str:
     return text.replace(password, "…")
-
-
-def _shortened(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
