@@ -23,15 +23,18 @@ os.environ["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
 
 pytest_plugins = ["pytester"]
 
+_USUAL = 17
+"""The major version of the wheel that the package depends on."""
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The newest PostgreSQL of this machine, started for the session."""
+    """The PostgreSQL that comes with the package, or what is nearest to it here, started for the session."""
     sandboxes = Sandboxes()
     try:
-        yield sandboxes.server()
+        yield sandboxes.server(production=_USUAL)
     finally:
         sandboxes.close()
 

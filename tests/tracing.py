@@ -17,7 +17,7 @@ from pytest_cutover.sandbox.binaries import find_binaries
 from pytest_cutover.target import Target
 from pytest_cutover.trace import Held, Recording, Trace
 
-MAJORS = sorted({binaries.major for binaries in find_binaries()} & {15, 17}) or [max(b.major for b in find_binaries())]
+MAJORS = sorted({binaries.major for binaries in find_binaries()})
 RUNNERS = ("sql", "command")
 
 _numbers = itertools.count(1)

