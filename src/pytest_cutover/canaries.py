@@ -22,6 +22,7 @@ from pytest_cutover.database import Database
 from pytest_cutover.names import DEFAULT_SCHEMA, format_name, quote_relation, split_name
 from pytest_cutover.plan.model import Changes
 from pytest_cutover.target import Target
+from pytest_cutover.trace.triggers import QUIET
 
 INTERVAL_S = 0.02
 """Between two questions of one client: a table that is closed for less may go unnoticed, a longer time is right to it."""
@@ -31,8 +32,6 @@ MOST = 3
 Access = Literal["read", "write"]
 _MODES: dict[Access, str] = {"read": "ACCESS SHARE", "write": "ROW EXCLUSIVE"}
 _MEMBERS = ("column", "constraint", "trigger", "policy", "rule")
-# A trace reads the log of all sessions; these are none of the migration's.
-_QUIET = {"log_min_duration_statement": "-1", "log_min_messages": "warning"}
 _READY_S = 10.0
 _PATIENCE_S = 2.0
 
@@ -130,7 +129,7 @@ class _Client:
     def _ask(self) -> None:
         while not self.stopping.is_set():
             # Somebody may end the sessions of others: those of an application would come again, too.
-            with suppress(psycopg.OperationalError), self._target.connect(settings=_QUIET) as self._connection:
+            with suppress(psycopg.OperationalError), self._target.connect(settings=QUIET) as self._connection:
                 self._keep_asking(self._connection)
             self.ready.set()
             self.stopping.wait(INTERVAL_S)

@@ -216,6 +216,11 @@ def _refuse_writing(root: Any, kind: str) -> None:
 
 _CONSTANTS = ("SCONST", "USCONST", "ICONST", "FCONST", "BCONST", "XCONST")
 _SHOWN_WHOLE = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE_P", "MERGE", "VALUES", "TABLE")
+_DDL = (
+    "CREATE", "ALTER", "DROP", "TRUNCATE", "LOCK_P", "VACUUM", "ANALYZE", "CLUSTER", "REINDEX", "REFRESH", "COMMENT", "COPY",
+)  # fmt: skip
+_SECRETIVE = frozenset(("ROLE", "USER", "GROUP_P", "SYSTEM_P", "DATABASE", "SERVER", "SUBSCRIPTION", "FOREIGN"))
+"""What such DDL is about may have a password, or a setting, among its words."""
 _SHAPE = 120
 
 
@@ -224,18 +229,33 @@ def shape_of(text: str) -> str:
 
     Of what is no query, as ALTER ROLE, only the leading key words are left: names may be secrets there.
     """
+    return shorten_shape(_shape(text, _SHOWN_WHOLE))
+
+
+def whole_shape_of(text: str) -> str:
+    """The shape of a statement not shortened, with the names that DDL is about."""
+    return _shape(text, (*_SHOWN_WHOLE, *_DDL))
+
+
+def shorten_shape(shape: str) -> str:
+    """The shape's beginning."""
+    return shape if len(shape) <= _SHAPE else shape[: _SHAPE - 1] + "…"
+
+
+def _shape(text: str, shown_whole: tuple[str, ...]) -> str:
     try:
         tokens = [each for each in _tokens(text) if each[1] not in ("SQL_COMMENT", "C_COMMENT")]
     except ValueError:
         return "(a statement that cannot be read)"
-    whole = next((name in _SHOWN_WHOLE for _, name, _, _ in tokens if name != "ASCII_40"), False)
+    words = [name for _, name, _, _ in tokens if name != "ASCII_40"]
+    whole = bool(words) and words[0] in shown_whole and not _SECRETIVE.intersection(words[1:2])
     shape, end = "", 0
     for word, name, start, stop in tokens:
         if not whole and name in ("IDENT", "UIDENT", *_CONSTANTS):
             return f"{shape} …"
         shape += (" " if shape and start > end else "") + ("?" if name in _CONSTANTS else word)
         end = stop
-    return shape if len(shape) <= _SHAPE else shape[: _SHAPE - 1] + "…"
+    return shape
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int, int]]:

@@ -27,8 +27,9 @@ reason = "the application is stopped meanwhile"
 
 How long a table may be locked is a criterion of its own: [`locks`](kinds.md#locks).
 
-Not seen: what a program does inside of a function without DDL, other than its locks; and a server that was given
-(`--sandbox=URL`), whose log is not ours to read: there, only those marked with * are looked for.
+What runs inside of a function is seen by its DDL, its locks, and what pg_stat_statements counts of it; where the server has
+no such library, a note beside the verdict says so. A server that was given (`--sandbox=URL`) is not traced: there, only those marked
+with * are looked for.
 
 This page is written from the hazards' own data (`make docs`); the same examples are run as tests.
 """

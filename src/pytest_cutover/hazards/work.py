@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from pytest_cutover.hazards.base import Hazard, Scene
-from pytest_cutover.plan.values import format_duration
 from pytest_cutover.trace import Command, Relation
 from pytest_cutover.trace.model import at_least, spelled
 
@@ -46,7 +45,7 @@ class TableRewrite(Hazard):
                         table.name,
                     )
         for held in scene.trace.held:
-            if held.by in ("VACUUM", "CLUSTER") and held.mode == "ACCESS EXCLUSIVE":
+            if held.by.split()[0] in ("VACUUM", "CLUSTER") and held.mode == "ACCESS EXCLUSIVE":
                 table = scene.trace.named(held.table)
                 if table is not None and table.bytes:
                     yield (
@@ -167,4 +166,4 @@ def _locked(scene: Scene, command: Command, name: str, mode: str) -> Iterator[Re
 
 def _while(scene: Scene, table: str) -> str:
     held = scene.locked(table)
-    return f" while nobody may read it ({format_duration(held.seconds)} here)" if held is not None else ""
+    return f" while nobody may read it ({held.length} here)" if held is not None else ""

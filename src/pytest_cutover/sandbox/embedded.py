@@ -31,11 +31,11 @@ from pytest_cutover.sandbox.directories import (
     server_account,
     sweep,
 )
-from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, Server, ServerFacts
+from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, STATISTICS, Server, ServerFacts
 from pytest_cutover.target import Target
 
 _START_TIMEOUT_S = 60.0
-_PORT_TRIES = 5
+_TRIES = 5
 _STARTING = re.compile(r"FATAL:  the database system is (starting up|not yet accepting connections|in recovery mode)")
 _LOG = "server.log"
 
@@ -65,15 +65,24 @@ class EmbeddedServer(Server):
         try:
             programs = installed(binaries, directory)
             cached_password = fill_data_directory(programs, binaries, directory, account)
-            for _ in range(_PORT_TRIES):
+            wanted = DISPOSABLE_SETTINGS | dict(settings or {})
+            if "shared_preload_libraries" not in wanted:
+                wanted = STATISTICS | wanted
+            for _ in range(_TRIES):
                 port = _free_port()
-                keeping = _Keeper(programs, directory, account, port, lock, settings or {})
+                keeping = _Keeper(programs, directory, account, port, lock, wanted)
                 target = Target("127.0.0.1", port, "postgres", SUPERUSER, cached_password)
-                if keeping.wait_until_ready(target):
-                    break
+                try:
+                    if keeping.wait_until_ready(target):
+                        break
+                except SandboxError:
+                    if STATISTICS.keys() <= wanted.keys() and keeping.lacks_statistics():
+                        wanted = {name: value for name, value in wanted.items() if name not in STATISTICS}
+                    else:
+                        raise
                 keeping.end(remove=False)
             else:
-                raise SandboxError(f"No free port on 127.0.0.1 in {_PORT_TRIES} tries.")
+                raise SandboxError(f"No free port on 127.0.0.1 in {_TRIES} tries.")
             target = _change_password(target)
         except BaseException as error:
             if keeping is not None:
@@ -119,13 +128,13 @@ class _Keeper:
     """The keeper process of one server, seen from our side."""
 
     def __init__(
-        self, programs: Path, directory: Path, account: Account, port: int, lock: int, further: Mapping[str, str]
+        self, programs: Path, directory: Path, account: Account, port: int, lock: int, settings: Mapping[str, str]
     ) -> None:
         self._log = directory / _LOG
-        self._said = 0
-        settings = DISPOSABLE_SETTINGS | _LISTENING | {"port": str(port)} | dict(further)
+        # What its log says by now, another try said.
+        self._said = len(_read_log(self._log))
         argv = [str(programs / "postgres"), "-D", str(directory / "data")]
-        for name, value in settings.items():
+        for name, value in (_LISTENING | {"port": str(port)} | dict(settings)).items():
             argv += ["-c", f"{name}={value}"]
         order = {
             "argv": argv,
@@ -159,6 +168,11 @@ class _Keeper:
         self._stdin.flush()
         if not self.wait_until_ready(target):
             raise SandboxError("The port of the disposable PostgreSQL was taken while it was started again.")
+
+    def lacks_statistics(self) -> bool:
+        """True where the server ended because it has no library to count statements with, or cannot load it."""
+        log = _read_log(self._log)[self._said :]
+        return any("FATAL" in line and "pg_stat_statements" in line for line in log.splitlines())
 
     def wait_until_ready(self, target: Target) -> bool:
         """True when the server answers, False when its port was taken meanwhile.

@@ -40,6 +40,15 @@ DISPOSABLE_SETTINGS = {
     "log_line_prefix": "%m [%p] %v %u ",
 }
 
+STATISTICS = {
+    "shared_preload_libraries": "pg_stat_statements",
+    # Only the traced database asks for it, while it is traced.
+    "pg_stat_statements.track": "none",
+    "pg_stat_statements.max": "20000",
+    "pg_stat_statements.save": "off",
+}
+"""What `trace` counts statements with, where the server has the library."""
+
 # A process that is killed loses what it holds in memory; what it wrote, the operating system keeps, also without fsync.
 SURVIVES_A_CRASH = {"synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica"}
 

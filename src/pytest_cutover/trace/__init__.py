@@ -16,6 +16,10 @@ Each source sees something of its own:
 * **The words** of TRUNCATE, LOCK TABLE, VACUUM, ANALYZE, CLUSTER and REINDEX that a session sent (`explicit`).
 * **A session in another database** (`sampler`) looks at pg_locks each 20 ms. It sees what all others do not: a LOCK TABLE or
   TRUNCATE inside of a function that no DDL follows in the same transaction. One that is held for less than 20 ms may escape.
+* **pg_stat_statements** (`statements`) has each statement that ran, also inside of functions, DO blocks, triggers and for foreign
+  keys: how often, as which role, on how many rows, how long. It does not say when, nor in which session. So the lock that escaped
+  is named all the same, with the longest time between two looks instead of its length (`unseen`). Not in it: a statement that
+  failed; and all of it where the server has no such library, or the migration changes what is counted, which the trace says.
 
 A lock counts from the beginning of the statement that took it, so that waiting for it is part of it, to the end of its
 transaction. Nothing of this is left in the database when the stage is over, and nothing of it is there in a rerun or a rollback.
@@ -25,9 +29,9 @@ A server that was given (`--sandbox=URL`) is not traced: its log is not ours to 
 
 from __future__ import annotations
 
-from pytest_cutover.trace.model import MODES, Command, Held, Relation, Statement, Trace, Transaction, at_least
+from pytest_cutover.trace.model import MODES, Command, Executed, Held, Relation, Statement, Trace, Transaction, at_least
 from pytest_cutover.trace.recording import Recording, record
 
 __all__ = [
-    "MODES", "Command", "Held", "Recording", "Relation", "Statement", "Trace", "Transaction", "at_least", "record",
+    "MODES", "Command", "Executed", "Held", "Recording", "Relation", "Statement", "Trace", "Transaction", "at_least", "record",
 ]  # fmt: skip

@@ -11,7 +11,8 @@ import postgast
 from pytest_cutover.trace.model import Relation
 from pytest_cutover.trace.triggers import STRONG
 
-_WORDS = re.compile(r"\b(TRUNCATE|LOCK|VACUUM|ANALYZE|ANALYSE|CLUSTER|REINDEX)\b", re.IGNORECASE)
+VERBS = frozenset(("TRUNCATE", "LOCK", "VACUUM", "ANALYZE", "ANALYSE", "CLUSTER", "REINDEX"))
+_WORDS = re.compile(rf"\b({'|'.join(sorted(VERBS))})\b", re.IGNORECASE)
 _UPDATE_EXCLUSIVE, _SHARE, _ACCESS_EXCLUSIVE = STRONG[0], STRONG[1], STRONG[4]
 _WEAK_MODES = 3
 """ACCESS SHARE, ROW SHARE and ROW EXCLUSIVE come first in PostgreSQL's numbering, from 1."""
@@ -38,8 +39,13 @@ def explicit_locks(
         for name, schema, mode in _taken(kind, statement):
             yield from ((oid, mode) for oid in _tables(relations, name, schema))
         if kind == "truncate_stmt":
-            for name in cascaded:
-                yield from ((oid, _ACCESS_EXCLUSIVE) for oid in _tables(relations, name, ""))
+            yield from cascaded_locks(cascaded, relations)
+
+
+def cascaded_locks(names: Iterable[str], relations: Mapping[int, Relation]) -> Iterator[tuple[int, str]]:
+    """The tables of those names that a TRUNCATE took along, and the mode."""
+    for name in names:
+        yield from ((oid, _ACCESS_EXCLUSIVE) for oid in _tables(relations, name, ""))
 
 
 def _taken(kind: str, statement: Any) -> Iterator[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pytest_cutover.plan.values import format_duration
 from pytest_cutover.trace.triggers import STRONG
 
 MODES = ("SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
@@ -87,7 +88,7 @@ class Statement:
 class Held:
     """A lock on a table that was there before, from when it was taken until it was given back, in seconds since 1970.
 
-    `by` is what took it.
+    `by` is what took it. `at_most`: that it was taken is known, but not when; it lasted no longer than what nobody could see.
     """
 
     table: str
@@ -95,11 +96,36 @@ class Held:
     since: float
     until: float
     by: str
+    at_most: bool = False
 
     @property
     def seconds(self) -> float:
-        """How long it was held."""
+        """How long it was held, or may have been at most."""
         return max(self.until - self.since, 0.0)
+
+    @property
+    def length(self) -> str:
+        """How long it was held, for people."""
+        return f"{'at most ' if self.at_most else ''}{format_duration(self.seconds)}"
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What the server counted of one statement as one role: how often it ran, how many rows, how long in all.
+
+    `text` is its shape without a value, to be shown; `query` is as the server has it, which of what is no query keeps
+    constants, and of a query has them as $1. `toplevel` is false for what ran inside of another one: of a function, a DO
+    block, a trigger or the server's own work for a foreign key; its time is part of the other's. `role` is the one
+    whose rights it had, also behind SET ROLE and inside of a SECURITY DEFINER function.
+    """
+
+    text: str
+    query: str = field(repr=False)
+    toplevel: bool
+    role: str
+    calls: int
+    rows: int
+    seconds: float
 
 
 @dataclass
@@ -117,15 +143,23 @@ class Transaction:
 
 @dataclass(frozen=True)
 class Trace:
-    """What one run of a migration did to the tables that were there before."""
+    """What one run of a migration did to the tables that were there before.
+
+    `executed` is what ran, the longest first; `not_counted` says why that is not known, or not all of it, and is empty
+    where it is. `unseen` are locks that only these tell of.
+    """
 
     transactions: tuple[Transaction, ...]
     before: Mapping[int, Relation]
+    executed: tuple[Executed, ...] = ()
+    not_counted: str = "the statements were not counted"
+    unseen: tuple[Held, ...] = ()
 
     @property
     def held(self) -> list[Held]:
         """Every lock of all transactions, the longest first."""
-        return sorted((each for one in self.transactions for each in one.held), key=lambda held: -held.seconds)
+        seen = (each for one in self.transactions for each in one.held)
+        return sorted((*seen, *self.unseen), key=lambda held: -held.seconds)
 
     @property
     def commands(self) -> Iterator[Command]:

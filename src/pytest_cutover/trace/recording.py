@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pytest_cutover.trace.log import Line, read_log
 from pytest_cutover.trace.model import Relation, Trace
 from pytest_cutover.trace.sampler import Sampler
 from pytest_cutover.trace.sessions import Sessions
+from pytest_cutover.trace.statements import CONTROL, DISTURBS, Statistics
+from pytest_cutover.trace.unseen import unseen_locks
 
 # The empty file of an index on out-of-line values is no row.
 _SIZE = "CASE WHEN pg_catalog.pg_relation_size({0}) > 0 THEN pg_catalog.pg_table_size({0}) ELSE 0 END"
@@ -34,7 +37,6 @@ WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND n.nspname <> 'information_schem
 ORDER BY c.oid
 """
 _SWITCHES = re.compile(r"\b(SET|set_config)\b.*\b(log_min_\w+|event_triggers)\b", re.IGNORECASE | re.DOTALL)
-_QUIET = {"log_min_duration_statement": "-1", "log_min_messages": "warning"}
 _LOG_TIMEOUT_S = 10.0
 _GIVEN = (
     "the trace of a migration is read from its server's log, and the log of a server that was given is not ours to read: "
@@ -78,10 +80,11 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
         raise server.failure("did not answer", error) from error
     before: dict[int, Relation] = {}
     if position is not None:
+        statistics = Statistics(server.maintenance, target.database)
         try:
             with target.connect() as connection:
                 before = _relations(connection)
-                triggers.install(connection)
+                triggers.install(connection, statistics.settings)
         except psycopg.Error as error:
             # An old version, or a database without PL/pgSQL; whether the server answers at all shows the migration.
             recording.missing = f"the database could not be readied for the trace: {describe_error(error)}"
@@ -103,8 +106,8 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
         sampler.stop()
         try:
             _say(target, closing)
-            with target.connect(settings=_QUIET) as connection:
-                triggers.remove(connection)
+            with target.connect(settings=triggers.QUIET) as connection:
+                triggers.remove(connection, statistics.settings)
         except psycopg.Error as error:
             # What ended the run says more than that the server is gone.
             if not failed:
@@ -121,25 +124,35 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
         return
     transactions = Sessions(before).follow(lines)
     sampler.add_to(transactions, before)
-    recording.trace = Trace(tuple(transactions), before)
+    executed = statistics.read(target, disturbed=_disturbs_counting(lines))
+    unseen = unseen_locks(executed, transactions, before, sampler.longest_gap)
+    recording.trace = Trace(tuple(transactions), before, tuple(executed), statistics.missing, tuple(unseen))
 
 
 def _is_blind(lines: Iterable[Line]) -> bool:
     """True where the lines say that others of their sessions are missing."""
-    extending: set[int] = set()
+    extending: Counter[int] = Counter()
     for line in lines:
         if line.seconds is not None:
-            extending.discard(line.pid)
+            del extending[line.pid]
             if _SWITCHES.search(line.text) is not None:
                 return True
         elif line.event is not None:
             # The script of an extension runs with fewer messages, by the server's own doing.
-            if not line.event["logged"] and line.pid not in extending:
+            if not line.event["logged"] and not extending[line.pid]:
                 return True
             if line.event["tag"] in ("CREATE EXTENSION", "ALTER EXTENSION"):
-                change = extending.add if line.event["event"] == "ddl_command_start" else extending.discard
-                change(line.pid)
+                # Such a script may itself say ALTER EXTENSION.
+                extending[line.pid] += {"ddl_command_start": 1, "ddl_command_end": -1}.get(line.event["event"], 0)
     return False
+
+
+def _disturbs_counting(lines: Iterable[Line]) -> bool:
+    """True where the migration's statements say, or its DDL saw, that not all of them are counted."""
+    return any(
+        DISTURBS.search(line.text) is not None if line.event is None else not line.event["counted"]
+        for line in lines if line.seconds is not None or line.event is not None
+    )  # fmt: skip
 
 
 def _relations(connection: psycopg.Connection) -> dict[int, Relation]:
@@ -152,7 +165,7 @@ def _relations(connection: psycopg.Connection) -> dict[int, Relation]:
 def _say(target: Target, word: str) -> None:
     """Leaves the word in the log, as any session of the migration leaves its statements there."""
     with target.connect() as connection:
-        connection.execute(f"SELECT '{triggers.MARK} {word}'".encode())
+        connection.execute((CONTROL % f"'{triggers.MARK} {word}'").encode())
 
 
 def _between(server: Server, position: float, opening: str, closing: str) -> list[Line] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ INTERVAL_S = 0.02
 
 _ENDING = "/0"
 """A transaction that ends gives its number back ahead of its locks (ProcArrayEndTransaction in PostgreSQL's xact.c)."""
+FROM_OUTSIDE = "seen from outside"
 
 # The workers of a parallel command hold what their leader holds.
 _LOCKS = """
@@ -45,14 +47,19 @@ class Looks:
 
 
 class Sampler:
-    """A session in another database: in the migration's own, CREATE INDEX CONCURRENTLY would wait for it."""
+    """A session in another database: in the migration's own, CREATE INDEX CONCURRENTLY would wait for it.
+
+    `longest_gap` are the seconds between two looks for which a lock may have been held unseen, at most.
+    """
 
     def __init__(self, maintenance: Target, database: str) -> None:
         self.error: psycopg.Error | None = None
+        self.longest_gap = 0.0
         self._connection = maintenance.connect(name="pytest-cutover trace")
         self._database = database
         self._looks = Looks()
         self._stop = threading.Event()
+        self._looked = time.monotonic()
         self._thread = threading.Thread(target=self._look, name="pytest-cutover trace", daemon=True)
         self._thread.start()
 
@@ -60,7 +67,10 @@ class Sampler:
         try:
             while True:
                 stopping = self._stop.wait(INTERVAL_S)
+                began = time.monotonic()
                 self._looks.add(self._connection.execute(_LOCKS, (list(STRONG), self._database)))
+                self.longest_gap = max(self.longest_gap, time.monotonic() - self._looked)
+                self._looked = began
                 if stopping:
                     return
         except psycopg.Error as error:
@@ -105,4 +115,4 @@ class Sampler:
                 owner = known[pid, virtual] = Transaction(pid, virtual, since, until)
                 transactions.append(owner)
             until = max(until, owner.ended)
-            owner.held.append(Held(relation.name, spelled(mode), since, until, "seen from outside"))
+            owner.held.append(Held(relation.name, spelled(mode), since, until, FROM_OUTSIDE))

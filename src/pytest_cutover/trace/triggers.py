@@ -7,7 +7,7 @@ out: a dump that the migration itself takes does not hold them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import psycopg
 
@@ -25,6 +25,9 @@ _SETTINGS = {
     # Values of parameters are rows of the backup.
     "log_parameter_max_length": "0",
 }
+QUIET = {"log_min_duration_statement": "-1", "log_min_messages": "warning", "pg_stat_statements.track": "none"}
+"""The settings of a session in the traced database that is none of the migration's."""
+
 _MODES = ", ".join(f"'{mode}'" for mode in STRONG)
 _FUNCTION = f"""
 CREATE FUNCTION pg_catalog.cutover_trace() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $trace$
@@ -33,11 +36,11 @@ DECLARE
     locks json;
 BEGIN
     IF tg_event = 'ddl_command_end' THEN
-        SELECT json_agg(json_build_object('name', object_identity, 'type', object_type, 'oid', objid::bigint,
+        SELECT /* {MARK} */ json_agg(json_build_object('name', object_identity, 'type', object_type, 'oid', objid::bigint,
             'table', (SELECT indrelid::bigint FROM pg_index WHERE indexrelid = objid AND classid = 'pg_class'::regclass)))
         INTO detail FROM pg_event_trigger_ddl_commands() WHERE schema_name IS DISTINCT FROM 'pg_temp';
     ELSIF tg_event = 'sql_drop' THEN
-        SELECT json_agg(json_build_object('name', object_identity, 'type', object_type))
+        SELECT /* {MARK} */ json_agg(json_build_object('name', object_identity, 'type', object_type))
         INTO detail FROM pg_event_trigger_dropped_objects() AS gone
         WHERE NOT original AND normal AND NOT is_temporary AND NOT EXISTS (
             -- What belongs to a table or view goes with it.
@@ -51,13 +54,16 @@ BEGIN
         detail := to_json(pg_event_trigger_table_rewrite_oid()::bigint);
     END IF;
     IF tg_event IN ('ddl_command_start', 'ddl_command_end') THEN
-        SELECT json_agg(json_build_array(relation::bigint, mode)) INTO locks FROM pg_locks
+        SELECT /* {MARK} */ json_agg(json_build_array(relation::bigint, mode)) INTO locks FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384 AND mode IN ({_MODES});
     END IF;
     RAISE LOG '{MARK} %', json_build_object(
         'event', tg_event, 'tag', tg_tag, 'at', extract(epoch FROM clock_timestamp()), 'detail', detail,
         'lock_timeout', current_setting('lock_timeout'), 'statement_timeout', current_setting('statement_timeout'),
         'logged', current_setting('log_min_duration_statement') = '0' AND current_setting('log_min_messages') = 'debug1',
+        'counted', current_setting('pg_stat_statements.track', true) = 'all'
+            AND current_setting('pg_stat_statements.track_utility', true) = 'on'
+            AND current_setting('compute_query_id', true) <> 'off',
         'concurrently', tg_event = 'ddl_command_start' AND tg_tag = 'CREATE INDEX' AND current_query() ~* 'concurrently',
         'locks', locks);
 END
@@ -68,8 +74,11 @@ _TRIGGERS = {
 }
 
 
-def install(connection: psycopg.Connection) -> None:
-    """Readies the database that the connection is to; sessions that begin from now on are traced."""
+def install(connection: psycopg.Connection, further: Mapping[str, str]) -> None:
+    """Readies the database that the connection is to; sessions that begin from now on are traced.
+
+    It is given the `further` settings, too.
+    """
     statements = [_FUNCTION, "ALTER EXTENSION plpgsql ADD FUNCTION pg_catalog.cutover_trace()"]
     for name, event in _TRIGGERS.items():
         statements += [
@@ -78,12 +87,12 @@ def install(connection: psycopg.Connection) -> None:
             f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS",
             f"ALTER EXTENSION plpgsql ADD EVENT TRIGGER {name}",
         ]
-    statements.append(_for_database(f"SET {name} = {value}" for name, value in _SETTINGS.items()))
+    statements.append(_for_database(f"SET {name} = ''{value}''" for name, value in (_SETTINGS | dict(further)).items()))
     # One message is one transaction.
     connection.execute(";\n".join(statements).encode())
 
 
-def remove(connection: psycopg.Connection) -> None:
+def remove(connection: psycopg.Connection, further: Iterable[str]) -> None:
     """Takes all of it away again, also where only a part is there."""
     there = connection.execute(
         "SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtname = ANY (%s)", (list(_TRIGGERS),)
@@ -94,7 +103,7 @@ def remove(connection: psycopg.Connection) -> None:
     function = "pg_catalog.cutover_trace()"
     if connection.execute("SELECT pg_catalog.to_regprocedure(%s)", (function,)).fetchone() != (None,):
         statements += [f"ALTER EXTENSION plpgsql DROP FUNCTION {function}", f"DROP FUNCTION {function}"]
-    statements.append(_for_database(f"RESET {name}" for name in _SETTINGS))
+    statements.append(_for_database(f"RESET {name}" for name in (*_SETTINGS, *further)))
     connection.execute(";\n".join(statements).encode())
 
 
