@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_cutover.errors import NotChecked
 from pytest_cutover.finding import Finding
 from pytest_cutover.sandbox import Server
 from tests.criteria.conftest import problem, read
@@ -65,6 +66,34 @@ def test_another_table_may_be_locked(server: Server, tmp_path: Path) -> None:
 
     assert found.holds
     assert found.actual == "not locked"
+
+
+@pytest.mark.parametrize("text", ["LOCK TABLE flights", "TRUNCATE flights"])
+def test_a_lock_inside_of_a_function_counts_though_nobody_measured_it(
+    text: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told as what it may have been at most; a limit below that is not shown to be kept."""
+    monkeypatch.setattr("pytest_cutover.trace.sampler.INTERVAL_S", 60.0)
+    with migrated(server, tmp_path, BEFORE, f"DO $$ BEGIN {text}; END $$;") as done:
+        none, long, short = (
+            read("locks", table="flights", **keys) for keys in ({}, {"within": "1min"}, {"within": "1ms"})
+        )
+
+        assert not none.check(done.before, done.trace).holds
+        assert none.check(done.before, done.trace).message.startswith(
+            "the migration holds ACCESS EXCLUSIVE on flights for at most "
+        )
+        assert long.check(done.before, done.trace).holds
+        with pytest.raises(NotChecked, match="which nobody could measure; 1 ms are allowed"):
+            short.check(done.before, done.trace)
+
+
+def test_where_nothing_was_counted_the_finding_says_so(server: Server, tmp_path: Path) -> None:
+    """It holds as far as was seen, and somebody can tell."""
+    found = _check(server, tmp_path, "SET pg_stat_statements.track = none;", table="flights")
+
+    assert found.holds
+    assert "as far as was seen: what ran inside of functions is not known" in found.message
 
 
 def test_a_table_that_is_not_there_fails(server: Server, tmp_path: Path) -> None:
