@@ -43,6 +43,18 @@ def step(name: str, seconds: float, summary: str, tag: str, **more: Any) -> Resu
     return base | {"statements": [statement], "notices": [], "output": ""} | more
 
 
+def ran(statement: str, calls: int, rows: int, seconds: float, *, nested: bool = False) -> dict[str, Any]:
+    """One statement that ran."""
+    return {
+        "statement": statement,
+        "role": "postgres",
+        "nested": nested,
+        "calls": calls,
+        "rows": rows,
+        "seconds": seconds,
+    }
+
+
 def rows(before: int, after: int, **more: Any) -> Result:
     """How one table changed: not at all, with what `more` says otherwise."""
     return {"before": before, "after": after, "added": 0, "deleted": 0, "changed": 0, "columns": {}} | more
@@ -329,12 +341,50 @@ def vatsim() -> Result:
                     "table": TABLE,
                     "mode": "SHARE",
                     "seconds": 0.094,
+                    "at_most": False,
                     "by": "CREATE INDEX public.idx_flight_sector_occupancy_callsign_cid",
                     "times": 1,
                     "bytes": 12_115_968,
                     "rows": 105_053,
-                }
+                },
+                {
+                    "table": "flights",
+                    "mode": "ACCESS EXCLUSIVE",
+                    "seconds": 0.0214,
+                    "at_most": True,
+                    "by": "LOCK inside of a function",
+                    "times": 1,
+                    "bytes": 31_457_280,
+                    "rows": 241_800,
+                },
             ],
+            "statements": {
+                "missing": "",
+                "most": [
+                    ran(
+                        f"UPDATE {TABLE} AS o SET cid = f.cid FROM flights AS f WHERE f.callsign = o.callsign AND o.cid IS NULL",
+                        1,
+                        104_054,
+                        0.812,
+                    ),
+                    ran("do …", 1, 0, 0.303),
+                    ran(
+                        f"UPDATE {TABLE} SET cid = $1 WHERE cid IS NULL AND id BETWEEN $2 AND $3",
+                        106,
+                        999,
+                        0.288,
+                        nested=True,
+                    ),
+                    ran(
+                        f'SELECT $2 FROM ONLY "public"."{TABLE}" x WHERE "id" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x',
+                        999,
+                        999,
+                        0.011,
+                        nested=True,
+                    ),
+                ],
+                "others": {"number": 31, "calls": 44, "rows": 12, "seconds": 0.0061},
+            },
         },
         "changes": {
             TABLE: rows(105053, 105053, changed=105053, columns={"cid": 105053}),

@@ -15,8 +15,12 @@ from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.plan.values import format_duration
 from pytest_cutover.rehearsal import Rehearsal
 from pytest_cutover.sandbox import Server
+from pytest_cutover.sql import shorten_shape
 from pytest_cutover.stages import BackupState, RollbackRun, step_failure
-from pytest_cutover.trace import Recording
+from pytest_cutover.trace import Recording, Trace
+
+SHOWN_STATEMENTS = 15
+"""So many of those that took most time are told one by one."""
 
 
 def rehearsal_facts(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -61,16 +65,37 @@ def _hazards(hazards: Hazards) -> dict[str, Any]:
 def _locks(recording: Recording) -> dict[str, Any]:
     """The longest lock of each mode on each table, the longest first."""
     if recording.trace is None:
-        return {"missing": recording.missing, "held": []}
+        nothing: dict[str, Any] = {"missing": recording.missing, "most": [], "others": None}
+        return {"missing": recording.missing, "held": [], "statements": nothing}
     longest: dict[tuple[str, str], dict[str, Any]] = {}
     for held in recording.trace.held:
         table = recording.trace.named(held.table)
         entry = longest.setdefault((held.table, held.mode), {
-            "table": held.table, "mode": held.mode, "seconds": held.seconds, "by": held.by, "times": 0,
+            "table": held.table, "mode": held.mode, "seconds": held.seconds, "at_most": held.at_most, "by": held.by,
+            "times": 0,
             "bytes": table and table.bytes, "rows": table and max(table.rows, 0),
         })  # fmt: skip
         entry["times"] += 1
-    return {"missing": "", "held": list(longest.values())}
+    return {"missing": "", "held": list(longest.values()), "statements": _statements(recording.trace)}
+
+
+def _statements(trace: Trace) -> dict[str, Any]:
+    """What took most time, by shape and role; the others in one sum."""
+    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    for each in trace.executed:
+        entry = found.setdefault((each.text, each.role, each.toplevel), {
+            "statement": shorten_shape(each.text), "role": each.role, "nested": not each.toplevel, "calls": 0, "rows": 0,
+            "seconds": 0.0,
+        })  # fmt: skip
+        entry["calls"] += each.calls
+        entry["rows"] += each.rows
+        entry["seconds"] += each.seconds
+    ordered = sorted(found.values(), key=lambda entry: -entry["seconds"])
+    rest = ordered[SHOWN_STATEMENTS:]
+    others = {"number": len(rest)} | {name: sum(each[name] for each in rest) for name in ("calls", "rows", "seconds")}
+    return {
+        "missing": trace.not_counted, "most": ordered[:SHOWN_STATEMENTS], "others": others if rest else None,
+    }  # fmt: skip
 
 
 def _target(rehearsal: Rehearsal, server: Server) -> dict[str, Any]:
@@ -121,6 +146,12 @@ def _notes(rehearsal: Rehearsal, server: Server) -> list[str]:
         unknown = rehearsal.found_hazards.unknown
         why = "; ".join(dict.fromkeys(unknown.values()))
         notes.append(f"{len(unknown)} kinds of hazards were not looked for: {why}.")
+    trace = rehearsal.recording.trace
+    if trace is not None and trace.not_counted:
+        notes.append(
+            "Not all is known of what ran inside of functions, how many rows each statement changed, and which rows foreign keys "
+            f"took along: {trace.not_counted}."
+        )
     notes += plan_warnings(rehearsal.plan)
     if rehearsal.migration is not None and rehearsal.migration.ok:
         before, after = rehearsal.databases["before"], rehearsal.databases["after"]

@@ -119,6 +119,7 @@ def _environment() -> Environment:
         "icons": {name: Markup(drawing) for name, drawing in _ICONS.items()},
         "some": text.some, "bars": bars, "waits": waits, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
         "number": fields.number, "string": fields.string, "listing": fields.listing, "mappings": fields.mappings,
+        "mapping": fields.mapping,
         "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "BLOCKS": BLOCKS, "NAMED": NAMED, "WIDE": WIDE, "FOLD_ROWS": FOLD_ROWS,
         "expired": expired,
     }  # fmt: skip
