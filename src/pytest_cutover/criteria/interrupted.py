@@ -23,14 +23,14 @@ class CutOff(Kind):
     MEANINGFUL: ClassVar[tuple[Phase, ...]] = ("rehearsal",)
     IMPLICIT: ClassVar[bool] = True
     PROVES: ClassVar[str] = (
-        "With `--interrupt`: before each statement that the server saw, the migration was cut off in three ways (its "
+        "With `--interrupt`: before each statement that the server saw, and inside of those that commit in between, the migration was cut off in three ways (its "
         "connection killed, its program killed -9, the server killed -9 and started again), and run again. The "
         "state is that of an undisturbed run, object by object and row by row; or the second run changed nothing and every "
         "declared rollback gave the baseline back. What is left behind invalid is named."
     )
     CANNOT: ClassVar[str] = (
-        "A single statement is cut in its middle only where it works in several transactions (CONCURRENTLY): a procedure that "
-        "commits by itself is not, nor a program between two statements, but for SQLite, where it is killed by the clock. "
+        "A single statement is cut in its middle only where it commits in between (a procedure, CONCURRENTLY), and behind three "
+        "of its commits at most; a program between two statements is not, but for SQLite, where it is killed by the clock. "
         "The operating system goes on: a machine that loses power is another question."
     )
     EXAMPLE: ClassVar[Example] = Example(
@@ -65,6 +65,12 @@ class CutOff(Kind):
         missed = interrupted.of("not_reached")
         if interrupted.untried:
             raise NotChecked("; ".join(f"{WAYS[way]}: not tried, {why}" for way, why in interrupted.untried.items()))
+        if interrupted.unseen:
+            listed = ", ".join(f"{each.place} ({each.statement})" for each in interrupted.unseen)
+            raise NotChecked(
+                f"not cut off inside of {listed}: it commits more than once, and without waiting for its commits "
+                "(synchronous_commit), so that they cannot be told apart"
+            )
         if missed:
             raise NotChecked(
                 f"{len(missed)} of {len(interrupted.cuts)} cuts came too late: the migration did not come to "

@@ -1,4 +1,4 @@
-"""A gate between a migration and its server: it counts the statements that pass, and holds the one at which to cut.
+"""A gate between a migration and its server: it counts the statements that pass, and can hold each of them.
 
 It stands outside of both, so it is the same for a file of SQL, for Flyway and for any program. It reads no more of the
 protocol (PostgreSQL's documentation, "Message Formats") than where a statement begins. A client waits for an
@@ -11,7 +11,6 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pytest_cutover.migrate.command import OUR_SESSIONS
@@ -47,24 +46,16 @@ class Session:
 
 
 class Gate:
-    """Listens on a port of 127.0.0.1 and leads to the server.
+    """Listens on a port of 127.0.0.1 and leads to the server. A subclass says which statement may pass."""
 
-    When as many statements as `hold` were counted, the last of them is held and `cut` is called, once, with its session;
-    no other statement passes meanwhile. `cut` says whether the held one may pass after it. Then the gate is open.
-    """
-
-    def __init__(
-        self, host: str, port: int, hold: int | None = None, cut: Callable[[Session], bool] = lambda session: True
-    ) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self.seen: list[Seen] = []
         self.step = 0
-        self.was_cut = False
+        self.is_open = False
         self.closed_to_new = False
         self.sessions: list[Session] = []
         self.failure: BaseException | None = None
         self._server = (host, port)
-        self._hold = hold
-        self._cut = cut
         self._one_at_a_time = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -138,16 +129,17 @@ class Gate:
             session.name = given.get(b"application_name", b"").decode(errors="replace")
             return bool(code != _CANCEL)
 
+    def arrived(self, session: Session) -> bool:
+        """Whether the statement that was counted last may pass; no other one passes meanwhile."""
+        return True
+
     def _may_pass(self, session: Session, text: str) -> bool:
         with self._one_at_a_time:
-            if self.was_cut:
+            if self.is_open:
                 return not self.closed_to_new
             self.seen.append(Seen(self.step, text))
-            if len(self.seen) != self._hold:
-                return True
-            self.was_cut = True
             try:
-                return self._cut(session)
+                return self.arrived(session)
             except BaseException as error:  # noqa: BLE001 (nobody waits for this thread: who reads the outcome is told)
                 self.failure = error
                 return False

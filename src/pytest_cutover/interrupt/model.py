@@ -23,20 +23,29 @@ Outcome = Literal["converges", "refuses", "neither", "not_reached"]
 class Point:
     """A place to cut, counted from 1 as the statements arrive at the server; or a moment of a program, by the clock.
 
-    `place` is `FILE:LINE`, or the step where no line is known; `inside` says that the statement had begun.
+    `place` is `FILE:LINE`, or the step where no line is known. Inside of a statement that commits by itself a point is
+    behind as many of its commits as `commits` says, of `commits_of` that it does undisturbed.
     """
 
     number: int
     place: str
     statement: str = ""
-    inside: bool = False
+    commits: int = 0
+    commits_of: int = 0
+
+    @property
+    def inside(self) -> bool:
+        """True where the statement has begun."""
+        return self.commits > 0
 
     @property
     def shown(self) -> str:
         """The point for people: `before 01.sql:3 (UPDATE …)`."""
         if not self.statement:
             return self.place
-        return f"{'inside' if self.inside else 'before'} {self.place} ({self.statement})"
+        if self.inside:
+            return f"inside {self.place} ({self.statement}), {self.commits} of its {self.commits_of} commits done"
+        return f"before {self.place} ({self.statement})"
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,8 @@ class Cut:
 class Interrupted:
     """All tries of one plan, in order.
 
-    `untried` says for each way that could not be tried why not; `varying` are the columns that were not compared, since
+    `untried` says for each way that could not be tried why not; `unseen` are statements whose inside was not found, as
+    they commit without waiting for it; `varying` are the columns that were not compared, since
     no two runs agree on them. `unit` is what a point is: a statement, or a moment.
     """
 
@@ -61,6 +71,7 @@ class Interrupted:
     points: int
     unit: str = "statement"
     untried: dict[Way, str] = field(default_factory=dict)
+    unseen: tuple[Point, ...] = ()
     varying: tuple[str, ...] = ()
     server: str = ""
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import postgast
-import psycopg
-from psycopg import sql
 
 from pytest_cutover.errors import NotChecked, SandboxError
-from pytest_cutover.flyway.script import waits_for_transactions
 from pytest_cutover.flyway.settings import read_settings
 from pytest_cutover.interrupt.aftermath import Aftermath
-from pytest_cutover.interrupt.gate import Gate, Seen, Session
+from pytest_cutover.interrupt.cutting import CuttingGate
+from pytest_cutover.interrupt.gate import Gate, Seen
 from pytest_cutover.interrupt.model import WAYS, Point, Way, step_name
+from pytest_cutover.interrupt.watching import WatchingGate
 from pytest_cutover.migrate import StepRun, Stop, run_steps
 from pytest_cutover.migrate.roles import read_roles, role_changes
 from pytest_cutover.migrate.script import Statement
@@ -28,17 +26,13 @@ from pytest_cutover.target import Target
 
 _PATIENCE_S = 30.0
 _POLL_S = 0.005
+_INSIDE = 3
+"""How many points a statement that commits in between has in its inside."""
 
 _OTHERS = """
 SELECT pid FROM pg_catalog.pg_stat_activity
 WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-# The server keeps the first kilobyte of a statement.
-_WAITS = """
-SELECT state = 'active' AND wait_event = 'virtualxid', state <> 'active' OR left(query, 200) <> left(%s, 200)
-FROM pg_catalog.pg_stat_activity WHERE pid = %s AND query_start > %s
-"""
-_TABLES = "SELECT oid::regclass::text FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND relpersistence <> 't' AND oid >= 16384"
 _UNLOGGED = "SELECT count(*) FROM pg_catalog.pg_class WHERE relpersistence = 'u' AND relkind IN ('r', 'S')"
 
 
@@ -52,6 +46,7 @@ class StatementCuts:
         self._aftermath = aftermath
         self._server = server
         self._steps: list[Step] = aftermath.plan.file.migrate.steps
+        self.unseen: list[Point] = []
 
     def uninterrupted(self) -> list[Point]:
         """The points of a run that nobody cuts, whose database is from now on what every other has to lead to.
@@ -63,8 +58,10 @@ class StatementCuts:
         with self._server.maintenance.connect() as connection:
             before = read_roles(connection)
         first, second = aftermath.copy(aftermath.template), aftermath.copy(aftermath.template)
-        gate, runs = self._run(first)
-        _, again = self._run(second)
+        gate = WatchingGate(self._server)
+        runs = self._run(first, gate)
+        counting = WatchingGate(self._server, gate.several)
+        again = self._run(second, counting)
         with self._server.maintenance.connect() as connection:
             changed = role_changes(before, read_roles(connection))
         self._server.is_spoiled |= bool(changed)
@@ -75,7 +72,11 @@ class StatementCuts:
             raise NotChecked(f"the migration changes what all databases of the server share: {changed[0]}")
         aftermath.learn(first, second)
         self._know_flyway()
-        return list(_points(gate.seen, runs, self._steps))
+        if counting.failure is not None:
+            raise SandboxError(f"The commits of the migration were not found: {counting.failure}") from counting.failure
+        found = _points(gate.seen, runs, self._steps)
+        self.unseen = [each for each in found if counting.commits.get(each.number, 0) is None]
+        return [point for each in found for point in (each, *_inside(each, counting.commits.get(each.number) or 0))]
 
     def untried(self) -> dict[Way, str]:
         """The ways in which this migration cannot be cut, and why."""
@@ -86,25 +87,22 @@ class StatementCuts:
         return {}
 
     def cut(self, point: Point, way: Way) -> Target | None:
-        """The database that a run leaves which is cut off there; None where the run did not come that far.
-
-        A statement without anything to do has no inside: that run is left to end by itself.
-        """
+        """The database that a run leaves which is cut off there; None where the run did not come that far."""
         target = self._aftermath.copy(self._aftermath.template)
         self._aftermath.hang_up()
-        gate, _ = self._run(target, point, way)
+        stop = Stop()
+        gate = CuttingGate(self._server, stop, point, way)
+        self._run(target, gate, stop)
         if gate.failure is not None:
             raise SandboxError(f"The migration could not be cut off {point.shown}: {gate.failure}") from gate.failure
         self._wait_until_alone(target)
-        return target if gate.reached or gate.passed_by else None
+        return target if gate.reached else None
 
-    def _run(
-        self, target: Target, point: Point | None = None, way: Way = "connection"
-    ) -> tuple[_CutGate, list[StepRun]]:
+    def _run(self, target: Target, gate: Gate, stop: Stop | None = None) -> list[StepRun]:
+        """Runs the migration through the gate, and closes both."""
         role = self._aftermath.plan.file.migrate.role
         account = self._server.login(target, role) if role else target
-        stop = Stop()
-        gate = _CutGate(self._server, target, stop, point, way)
+        stop = stop or Stop()
         runs: list[StepRun] = []
         try:
             for number, step in enumerate(self._steps):
@@ -118,7 +116,7 @@ class StatementCuts:
         finally:
             gate.close()
             stop.close()
-        return gate, runs
+        return runs
 
     def _know_flyway(self) -> None:
         """When a file ran and how long it took, Flyway's history says of each run anew."""
@@ -140,89 +138,8 @@ class StatementCuts:
                 time.sleep(_POLL_S)
 
 
-class _CutGate(Gate):
-    """A gate that cuts in one of the ways. `reached` says that it did, `passed_by` that there was no inside to cut in."""
-
-    def __init__(self, server: EmbeddedServer, target: Target, stop: Stop, point: Point | None, way: Way) -> None:
-        self.reached = False
-        self.passed_by = False
-        self._own = server
-        self._target = target
-        self._stop = stop
-        self._point = point
-        self._way = way
-        self._watch: threading.Thread | None = None
-        super().__init__(
-            server.maintenance.host,
-            server.maintenance.port,
-            None if point is None else point.number,
-            self._at_the_point,
-        )
-
-    def close(self) -> None:
-        if self._watch is not None:
-            self._watch.join()
-        super().close()
-
-    def _at_the_point(self, session: Session) -> bool:
-        """Cuts here; true where the statement may pass because it is cut when it is at work."""
-        assert self._point is not None
-        if not self._point.inside:
-            self._strike(session)
-            return False
-        holding = threading.Event()
-        self._watch = threading.Thread(target=self._strike_inside, args=(session, holding), daemon=True)
-        self._watch.start()
-        holding.wait(_PATIENCE_S)
-        return True
-
-    def _strike(self, session: Session) -> None:
-        self.reached = True
-        if self._way == "server":
-            self._own.crash()
-            self.hang_up()
-        elif self._way == "connection":
-            with self._own.maintenance.connect() as connection:
-                connection.execute("SELECT pg_terminate_backend(%s, 30000)", (session.pid,))
-        else:
-            self.closed_to_new = True
-            self._stop.kill()
-            self.hang_up()
-
-    def _strike_inside(self, session: Session, holding: threading.Event) -> None:
-        """Lets the statement wait for a transaction that writes every table, and cuts it then.
-
-        What runs CONCURRENTLY waits for such before it goes on; what it has done by then stays.
-        """
-        try:
-            with suppress(psycopg.OperationalError), self._target.connect(autocommit=False) as holder:
-                for (table,) in holder.execute(_TABLES.encode()).fetchall():
-                    holder.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(sql.SQL(table)))
-                with self._own.maintenance.connect() as connection:
-                    row = connection.execute("SELECT clock_timestamp()").fetchone()
-                    assert row is not None
-                    begun = row[0]
-                    holding.set()
-                    deadline = time.monotonic() + _PATIENCE_S
-                    waits = over = False
-                    while not waits and not over and time.monotonic() < deadline:
-                        time.sleep(_POLL_S)
-                        row = connection.execute(_WAITS, (self.seen[-1].text, session.pid, begun)).fetchone()
-                        waits, over = row or (False, False)
-                if over:
-                    # It waits for nobody, so it had nothing to do in several transactions, as with IF EXISTS.
-                    self.passed_by = True
-                if not waits:
-                    return
-                self._strike(session)
-        except BaseException as error:  # noqa: BLE001 (as in the gate: who reads the outcome is told)
-            self.failure = error
-        finally:
-            holding.set()
-
-
 def _points(seen: Sequence[Seen], runs: Sequence[StepRun], steps: Sequence[Step]) -> list[Point]:
-    """A point before each statement, and one inside of each that works in several transactions.
+    """A point before each statement.
 
     Statements that a runner tells of have their place in a file; of what a program sends the values are left out.
     """
@@ -238,10 +155,14 @@ def _points(seen: Sequence[Seen], runs: Sequence[StepRun], steps: Sequence[Step]
         else:
             place, summary = f"step {step_name(step)}", _without_values(each.text)
         found.append(Point(number, place, summary))
-        with suppress(postgast.PgQueryError):
-            if waits_for_transactions(each.text):
-                found.append(replace(found[-1], inside=True))
     return found
+
+
+def _inside(point: Point, commits: int) -> list[Point]:
+    """Points behind the first of the statement's commits, in the middle, and before the last."""
+    within = commits - 1
+    chosen = {round(1 + part * (within - 1) / (_INSIDE - 1)) for part in range(_INSIDE)} if within > 0 else set()
+    return [replace(point, commits=done, commits_of=commits) for done in sorted(chosen)]
 
 
 def _without_values(text: str) -> str:

@@ -44,7 +44,7 @@ def interrupt(
                 aftermath.drop(left)
         varying = tuple(f"{table}.{name}" for table, names in sorted(aftermath.varying.items()) for name in names)
         return Interrupted(
-            tuple(cuts), len(points), cutting.unit, untried=untried, varying=varying,
+            tuple(cuts), len(points), cutting.unit, untried=untried, unseen=tuple(cutting.unseen), varying=varying,
             server=f"{engine.name} {server.facts.version}",
         )  # fmt: skip
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class FileCuts:
 
     ways: tuple[Way, ...] = ("program",)
     unit = "moment"
+    unseen: Sequence[Point] = ()
 
     def __init__(self, aftermath: Aftermath, server: SqliteFolder) -> None:
         self._aftermath = aftermath

@@ -50,7 +50,10 @@ STATISTICS = {
 """What `trace` counts statements with, where the server has the library."""
 
 # A process that is killed loses what it holds in memory; what it wrote, the operating system keeps, also without fsync.
-SURVIVES_A_CRASH = {"synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica"}
+# Without a sender of the log a commit could not be made to wait.
+SURVIVES_A_CRASH = {
+    "synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica", "max_wal_senders": "1",
+}  # fmt: skip
 
 _FILE_COPY_SINCE = 150000
 _CONNECT_TIMEOUT_S = 5
