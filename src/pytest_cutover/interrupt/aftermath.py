@@ -43,7 +43,7 @@ class Aftermath:
         self.backup = backup
         self.varying: dict[str, tuple[str, ...]] = {}
         self._made: list[str] = []
-        self._known: dict[str, tuple[Outcome, str]] = {}
+        self._known: dict[object, tuple[Outcome, str]] = {}
         self._references = [
             Reference(each.table, tuple(each.columns), each.to, tuple(each.to_columns))
             for each in plan.criteria
@@ -121,17 +121,21 @@ class Aftermath:
 
     # What a cut leaves.
 
-    def judge(self, left: Any) -> tuple[Outcome, str]:
-        """What migrating again leads to, and why where it is nothing good."""
+    def judge(self, left: Any, state: object = None) -> tuple[Outcome, str]:
+        """What migrating again leads to, and why where it is nothing good. Two databases of one `state` are known to be alike."""
+        if state is not None and state in self._known:
+            return self._known[state]
         view = self.view(left, "cut off")
         try:
             # Beside a file there may be others, which nothing here compares.
             if not isinstance(view, PostgresDatabase):
                 return self._migrate_again(left, view)
-            state = _digest(view)
-            if state not in self._known:
-                self._known[state] = self._migrate_again(left, view)
-            return self._known[state]
+            digest = _digest(view)
+            if digest not in self._known:
+                self._known[digest] = self._migrate_again(left, view)
+            if state is not None:
+                self._known[state] = self._known[digest]
+            return self._known[digest]
         finally:
             self._forget(view)
 

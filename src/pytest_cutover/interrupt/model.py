@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pytest_cutover.plan.model import Step
 
@@ -78,6 +78,14 @@ class Interrupted:
     def of(self, outcome: Outcome) -> list[Cut]:
         """The tries that ended so."""
         return [cut for cut in self.cuts if cut.outcome == outcome]
+
+
+@dataclass(frozen=True)
+class Left:
+    """The address of the database that a cut left. Two with the same `state` are known to be alike; None: nothing is known."""
+
+    database: Any
+    state: object = None
 
 
 def step_name(step: Step) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,9 +12,11 @@ import postgast
 from pytest_cutover.errors import NotChecked, SandboxError
 from pytest_cutover.flyway.settings import read_settings
 from pytest_cutover.interrupt.aftermath import Aftermath
+from pytest_cutover.interrupt.commits import next_transaction
 from pytest_cutover.interrupt.cutting import CuttingGate
 from pytest_cutover.interrupt.gate import Gate, Seen
-from pytest_cutover.interrupt.model import WAYS, Point, Way, step_name
+from pytest_cutover.interrupt.model import WAYS, Left, Point, Way, step_name
+from pytest_cutover.interrupt.origins import Origin, copies_whole, holds_unlogged, state_of
 from pytest_cutover.interrupt.watching import WatchingGate
 from pytest_cutover.migrate import StepRun, Stop, run_steps
 from pytest_cutover.migrate.roles import read_roles, role_changes
@@ -33,7 +35,6 @@ _OTHERS = """
 SELECT pid FROM pg_catalog.pg_stat_activity
 WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-_UNLOGGED = "SELECT count(*) FROM pg_catalog.pg_class WHERE relpersistence = 'u' AND relkind IN ('r', 'S')"
 
 
 class StatementCuts:
@@ -47,6 +48,10 @@ class StatementCuts:
         self._server = server
         self._steps: list[Step] = aftermath.plan.file.migrate.steps
         self.unseen: list[Point] = []
+        self._origins = [Origin(aftermath.template)]
+        self._untried: dict[Way, str] = {}
+        if holds_unlogged(aftermath.template):
+            self._untried["server"] = "the backup holds unlogged tables, which a server that was killed empties"
 
     def uninterrupted(self) -> list[Point]:
         """The points of a run that nobody cuts, whose database is from now on what every other has to lead to.
@@ -59,9 +64,9 @@ class StatementCuts:
             before = read_roles(connection)
         first, second = aftermath.copy(aftermath.template), aftermath.copy(aftermath.template)
         gate = WatchingGate(self._server)
-        runs = self._run(first, gate)
+        runs = self._run(self._account(first), gate, behind=lambda step: self._keep(first, step, len(gate.seen)))
         counting = WatchingGate(self._server, gate.several)
-        again = self._run(second, counting)
+        again = self._run(self._account(second), counting)
         with self._server.maintenance.connect() as connection:
             changed = role_changes(before, read_roles(connection))
         self._server.is_spoiled |= bool(changed)
@@ -70,6 +75,8 @@ class StatementCuts:
                 raise NotChecked(f"the migration stops without being cut: step {run.name}: {run.error}")
         if changed:
             raise NotChecked(f"the migration changes what all databases of the server share: {changed[0]}")
+        if not holds_unlogged(aftermath.template) and holds_unlogged(first):
+            self._untried["server"] = "the migration makes unlogged tables, which a server that was killed empties"
         aftermath.learn(first, second)
         self._know_flyway()
         if counting.failure is not None:
@@ -80,32 +87,41 @@ class StatementCuts:
 
     def untried(self) -> dict[Way, str]:
         """The ways in which this migration cannot be cut, and why."""
-        with self._aftermath.template.connect() as connection:
-            row = connection.execute(_UNLOGGED).fetchone()
-        if row is not None and row[0]:
-            return {"server": "the backup holds unlogged tables, which a server that was killed empties"}
-        return {}
+        return self._untried
 
-    def cut(self, point: Point, way: Way) -> Target | None:
-        """The database that a run leaves which is cut off there; None where the run did not come that far."""
-        target = self._aftermath.copy(self._aftermath.template)
-        self._aftermath.hang_up()
+    def cut(self, point: Point, way: Way) -> Left | None:
+        """What a run leaves that is cut off there; None where it did not come that far."""
+        origin = next(each for each in reversed(self._origins) if each.seen < point.number)
+        target = self._aftermath.copy(origin.target)
+        account = self._account(target)
+        with self._server.maintenance.connect() as connection:
+            begun = next_transaction(connection)
         stop = Stop()
-        gate = CuttingGate(self._server, stop, point, way)
-        self._run(target, gate, stop)
+        gate = CuttingGate(self._server, stop, replace(point, number=point.number - origin.seen), way)
+        self._run(account, gate, stop, origin.step)
         if gate.failure is not None:
             raise SandboxError(f"The migration could not be cut off {point.shown}: {gate.failure}") from gate.failure
         self._wait_until_alone(target)
-        return target if gate.reached else None
+        return Left(target, state_of(target, origin, begun)) if gate.reached else None
 
-    def _run(self, target: Target, gate: Gate, stop: Stop | None = None) -> list[StepRun]:
-        """Runs the migration through the gate, and closes both."""
+    def _account(self, target: Target) -> Target:
+        """The database as the migration's role."""
         role = self._aftermath.plan.file.migrate.role
-        account = self._server.login(target, role) if role else target
+        return self._server.login(target, role) if role else target
+
+    def _run(
+        self,
+        account: Target,
+        gate: Gate,
+        stop: Stop | None = None,
+        first: int = 0,
+        behind: Callable[[int], None] = lambda step: None,
+    ) -> list[StepRun]:
+        """Runs the migration through the gate from a step on, and closes both. `behind` is told which step comes next."""
         stop = stop or Stop()
         runs: list[StepRun] = []
         try:
-            for number, step in enumerate(self._steps):
+            for number, step in enumerate(self._steps[first:], start=first):
                 gate.step = number
                 run = run_steps(
                     [step], self._aftermath.plan.folder, replace(account, port=gate.port), self._aftermath.backup, stop
@@ -113,10 +129,23 @@ class StatementCuts:
                 runs.append(run)
                 if run.error is not None or gate.closed_to_new:
                     break
+                if number + 1 < len(self._steps):
+                    behind(number + 1)
         finally:
             gate.close()
             stop.close()
         return runs
+
+    def _keep(self, target: Target, step: int, seen: int) -> None:
+        """Keeps what the steps so far left, for the runs that are cut off behind it.
+
+        Not behind a program: what it leaves outside of its database, as a file, may be for the next step.
+        """
+        if any(each.command is not None for each in self._steps[:step]):
+            return
+        self._wait_until_alone(target)
+        if copies_whole(target):
+            self._origins.append(Origin(self._aftermath.copy(target), step, seen))
 
     def _know_flyway(self) -> None:
         """When a file ran and how long it took, Flyway's history says of each run anew."""

@@ -39,9 +39,9 @@ def interrupt(
                 if left is None:
                     cuts.append(Cut(point, way, "not_reached"))
                     continue
-                outcome, detail = aftermath.judge(left)
+                outcome, detail = aftermath.judge(left.database, left.state)
                 cuts.append(Cut(point, way, outcome, detail))
-                aftermath.drop(left)
+                aftermath.drop(left.database)
         varying = tuple(f"{table}.{name}" for table, names in sorted(aftermath.varying.items()) for name in names)
         return Interrupted(
             tuple(cuts), len(points), cutting.unit, untried=untried, unseen=tuple(cutting.unseen), varying=varying,

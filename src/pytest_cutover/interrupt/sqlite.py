@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.interrupt.aftermath import Aftermath
-from pytest_cutover.interrupt.model import Point, Way, step_name
+from pytest_cutover.interrupt.model import Left, Point, Way, step_name
 from pytest_cutover.migrate import StepRun, Stop, run_steps
 from pytest_cutover.migrate.sqlite import run_sqlite
 from pytest_cutover.plan.model import Step
@@ -86,21 +86,21 @@ class FileCuts:
         """No way that has a meaning is left out."""
         return {}
 
-    def cut(self, point: Point, way: Way) -> SqliteTarget:
-        """The database that a run leaves which is cut off there; a program that was faster this time is cut off at its end."""
+    def cut(self, point: Point, way: Way) -> Left:
+        """What a run leaves which is cut off there; a program that was faster this time is cut off at its end."""
         place = self._places[point.number]
         target: SqliteTarget = self._aftermath.copy(self._aftermath.template)
         for step in self._steps[: place.step]:
             self._run(step, target)
         step = self._steps[place.step]
         if place.after_s is None:
-            return self._cut_file(step, target, place.statement)
+            return Left(self._cut_file(step, target, place.statement))
         stop = Stop(place.after_s)
         try:
             self._run(step, target, stop)
         finally:
             stop.close()
-        return target
+        return Left(target)
 
     def _run(self, step: Step, target: SqliteTarget, stop: Stop | None = None) -> StepRun:
         return run_steps([step], self._aftermath.plan.folder, target, self._aftermath.backup, stop).steps[0]
