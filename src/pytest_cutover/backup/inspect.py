@@ -13,7 +13,8 @@ from typing import IO
 
 from pytest_cutover.backup.archive import ArchiveHeader, read_header
 from pytest_cutover.backup.digest import Digest, begin_digest
-from pytest_cutover.backup.plain import CHUNK_BYTES, compression, scan_plain
+from pytest_cutover.backup.packing import CHUNK_BYTES, compression
+from pytest_cutover.backup.plain import scan_plain
 from pytest_cutover.errors import BackupError
 
 _SQLITE = b"SQLite format 3\0"

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
+from pytest_cutover.backup.packing import CHUNK_BYTES, open_plain
 from pytest_cutover.errors import BackupError
 
-CHUNK_BYTES = 1 << 20
 _LONG_LINE_BYTES = 1 << 16
 """What is looked for fits into this; of a longer line only the beginning is looked at."""
 _LONGEST_TAG_BYTES = 66
 """A dollar quote's tag is a name of at most 63 bytes between two dollar signs."""
-
-# How compressed files begin.
-_READABLE = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
-_UNREADABLE = {
-    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -d"),
-    b"\x04\x22\x4d\x18": ("lz4", "lz4 -d"),
-    b"PK\x03\x04": ("zip", "unzip"),
-    b"7z\xbc\xaf\x27\x1c": ("7-Zip", "7z x"),
-}
 
 _NAME = rb'(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
 _LINES = re.compile(
@@ -79,39 +67,6 @@ class Scan:
         """When the dump was begun, where it says so in UTC."""
         match = re.match(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (UTC|GMT)", self.started or "")
         return datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc) if match else None
-
-
-def compression(start: bytes, path: Path) -> str | None:
-    """The name of the compression of a file that begins so; None where it is not compressed.
-
-    Raises:
-        BackupError: it is compressed in a form that cannot be read here.
-    """
-    for magic, (name, command) in _UNREADABLE.items():
-        if start.startswith(magic):
-            raise BackupError(
-                f"The backup {path} is compressed with {name}, which is not read here.\nUnpack it first: {command} {path.name}"
-            )
-    return next((name for magic, name in _READABLE.items() if start.startswith(magic)), None)
-
-
-@contextmanager
-def open_plain(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a plain dump, decompressed where it is compressed."""
-    with path.open("rb") as raw:
-        packed = compression(raw.read(8), path)
-        raw.seek(0)
-        if packed is None:
-            yield raw
-        elif packed == "gzip":
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield unpacked  # type: ignore[misc]
-        elif packed == "bzip2":
-            with bz2.BZ2File(raw) as unpacked_bz2:
-                yield unpacked_bz2
-        else:
-            with lzma.LZMAFile(raw) as unpacked_xz:
-                yield unpacked_xz
 
 
 def scan_plain(path: Path) -> Scan:

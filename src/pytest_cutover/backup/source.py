@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_cutover.backup.meter import Meter, Progress, size
-from pytest_cutover.backup.plain import CHUNK_BYTES
+from pytest_cutover.backup.packing import CHUNK_BYTES
 from pytest_cutover.errors import BackupError
 from pytest_cutover.sandbox.directories import make_directory, sandbox_base
 

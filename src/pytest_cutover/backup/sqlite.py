@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import re
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
 from pytest_cutover.backup.digest import begin_digest
+from pytest_cutover.backup.dot_dump import load_text
 from pytest_cutover.backup.inspect import BackupFacts
 from pytest_cutover.backup.meter import Progress
-from pytest_cutover.backup.plain import CHUNK_BYTES
+from pytest_cutover.backup.packing import CHUNK_BYTES, GZIP, cut_gzip, open_gzip
 from pytest_cutover.errors import BackupError
 from pytest_cutover.sandbox.sqlite import SqliteFolder, copy_database
 from pytest_cutover.sqlite.connection import SqliteTarget
-from pytest_cutover.sqlite.tokens import Piece, statements
 
 MAGIC = b"SQLite format 3\0"
-_GZIP = b"\x1f\x8b"
 _HEADER_BYTES = 100
 _SHOWN_PROBLEMS = 5
 _MOST_PROBLEMS = 1000
@@ -40,8 +37,6 @@ _OTHERS = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd", b"\xfd7zXZ": "compressed with xz",
     b"\xff\xfe": "a UTF-16 text", b"\xfe\xff": "a UTF-16 text",
 }  # fmt: skip
-_ALLOWED_PRAGMAS = frozenset({"foreign_keys", "writable_schema", "user_version", "application_id", "encoding"})
-_ATTACH, _DETACH, _PRAGMA, _DENY = 24, 25, 19, 1
 
 
 def inspect_sqlite_backup(path: Path) -> BackupFacts:
@@ -65,8 +60,8 @@ def inspect_sqlite_backup(path: Path) -> BackupFacts:
         raise BackupError(f"The backup {path} cannot be read: {error.strerror}.") from error
     if not start:
         raise BackupError(f"The backup {path} is empty (0 bytes): the program that took it failed. Take it again.")
-    packed = start.startswith(_GZIP)
-    with _opened(path) as stream:
+    packed = start.startswith(GZIP)
+    with open_gzip(path) as stream:
         start = _first(path, stream)
     form = "file" if start.startswith(MAGIC) else "text"
     if form == "text":
@@ -95,7 +90,7 @@ def restore_sqlite(
         if facts.format.startswith("SQLite file"):
             _copy_file(facts.path, server, database, target)
         else:
-            _load_text(facts.path, target)
+            load_text(facts.path, target)
         warnings = _check_integrity(facts.path, target)
     except OSError as error:
         server.drop(database)
@@ -118,30 +113,14 @@ def _beside(path: Path) -> list[Path]:
     return [each for each in found if each.is_file() and each.stat().st_size > 0]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as plain:
-        packed = plain.read(2) == _GZIP
-        plain.seek(0)
-        if not packed:
-            yield plain
-            return
-        with gzip.GzipFile(fileobj=plain) as unpacked:
-            yield unpacked  # type: ignore[misc]
-
-
 def _first(path: Path, stream: IO[bytes]) -> bytes:
     try:
         start = stream.read(_HEADER_BYTES)
     except (EOFError, OSError, zlib.error) as error:
-        raise _cut_gzip(path, error) from error
+        raise cut_gzip(path, error) from error
     if not start:
         raise BackupError(f"The backup {path} holds nothing once it is unpacked. Take it again.")
     return start
-
-
-def _cut_gzip(path: Path, error: BaseException) -> BackupError:
-    return BackupError(f"The backup {path} is cut or damaged ({error}). Take or copy it again.")
 
 
 def _refuse_others(path: Path, start: bytes) -> None:
@@ -191,10 +170,10 @@ def _copy_file(path: Path, server: SqliteFolder, database: str, target: SqliteTa
     raw = server.place(f"{database}_raw", target.path.name)
     try:
         try:
-            with _opened(path) as stream, raw.path.open("wb") as sink:
+            with open_gzip(path) as stream, raw.path.open("wb") as sink:
                 shutil.copyfileobj(stream, sink, CHUNK_BYTES)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise _cut_gzip(path, error) from error
+            raise cut_gzip(path, error) from error
         for part in _beside(path):
             shutil.copyfile(part, raw.path.with_name(raw.path.name + part.name.removeprefix(path.name)))
         try:
@@ -232,87 +211,3 @@ def _check_integrity(path: Path, target: SqliteTarget) -> tuple[str, ...]:
             + "\nTake it again, and look at the database that it was taken from: the damage may be there."
         )
     return tuple(f"PRAGMA integrity_check says of the backup: {line}" for line in sorted(set(lines))[:_SHOWN_PROBLEMS])
-
-
-def _load_text(path: Path, target: SqliteTarget) -> None:
-    """Runs the statements of a `.dump`, from its BEGIN to its COMMIT."""
-    pieces, text = _read_text(path)
-    target.path.touch(mode=0o600)
-    with closing(target.connect()) as connection:
-        connection.create_function("unistr", 1, _unistr, deterministic=True)
-        connection.set_authorizer(_loading)
-        for piece in pieces:
-            try:
-                connection.execute(piece.text)
-            except (sqlite3.Error, sqlite3.Warning) as error:
-                line = text.count("\n", 0, piece.start) + 1
-                raise BackupError(
-                    f"Restoring the backup {path} failed at line {line}: {_without_values(error)}\n"
-                    "Look at this statement; a backup is only accepted if all of it arrives."
-                ) from error
-        if connection.in_transaction:
-            raise _cut_text(path, "its transaction is not committed")
-    # The triggers and views of a dump are only read when the schema is read anew.
-    with closing(target.connect()) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-
-
-def _read_text(path: Path) -> tuple[list[Piece], str]:
-    """The statements of a `.dump`, which is one transaction."""
-    try:
-        with _opened(path) as stream:
-            text = stream.read().decode("utf-8-sig")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _cut_gzip(path, error) from error
-    except UnicodeDecodeError as error:
-        raise BackupError(
-            f"The backup {path} is not UTF-8 (byte {error.start}), as a `.dump` is. Was it recoded on its way?"
-        ) from error
-    if "ROLLBACK; -- due to errors" in text or "CORRUPTION ERROR" in text:
-        raise BackupError(
-            f"The backup {path} says itself that `.dump` met damage in the database. Take it from a whole one."
-        )
-    try:
-        pieces = list(statements(text))
-    except ValueError as error:
-        raise _cut_text(path, str(error)) from error
-    shell = re.search(r"^\.[a-z]+\b.*$", text, re.MULTILINE)
-    if shell is not None and any(piece.tokens[0].text == "." for piece in pieces):
-        raise BackupError(f"The backup {path} holds the shell's command {shell[0].split()[0]}, which is not SQL.")
-    words = [piece.tokens[0].word for piece in pieces]
-    if "BEGIN" not in words:
-        raise BackupError(
-            f"The backup {path} is no text of `.dump`: it has no BEGIN TRANSACTION, so that its end could not be known.\n"
-            "Take it again with `sqlite3 DATABASE .dump`."
-        )
-    if words[-1] != "COMMIT" or not pieces[-1].closed:
-        raise _cut_text(path, "it does not end with COMMIT;")
-    return pieces, text
-
-
-def _cut_text(path: Path, what: str) -> BackupError:
-    return BackupError(f"The backup {path} is cut: {what}. Take or copy it again.")
-
-
-def _loading(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
-    """SQLite's authorizer while a text is loaded: it may fill its own file, and reach no other."""
-    if action in (_ATTACH, _DETACH):
-        return _DENY
-    if action == _PRAGMA and (first or "").lower() not in _ALLOWED_PRAGMAS:
-        return _DENY
-    return 0
-
-
-def _unistr(text: str | None) -> str | None:
-    """SQLite's unistr(), which `.dump` writes from 3.50 on and earlier versions lack."""
-    if text is None:
-        return None
-    return re.sub(
-        r"\\(?:\\|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))",
-        lambda match: chr(int(next(each for each in match.groups() if each), 16)) if any(match.groups()) else "\\",
-        text,
-    )
-
-
-def _without_values(error: BaseException) -> str:
-    return re.sub(r'near ".*": ', "", str(error), flags=re.DOTALL)
