@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_cutover.sqlite import language
-from pytest_cutover.sqlite.tokens import code, render, statements, strict_names
+from pytest_cutover.sqlite.rendering import render
+from pytest_cutover.sqlite.tokens import code, statements, strict_names
 
 
 @pytest.mark.parametrize(

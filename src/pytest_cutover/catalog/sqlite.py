@@ -15,7 +15,8 @@ from pytest_cutover.catalog.objects import Column, Constraint, Index, Other, Seq
 from pytest_cutover.errors import QueryError
 from pytest_cutover.names import DEFAULT_SCHEMA, format_name, parse_relation, quote_identifier, quote_part
 from pytest_cutover.sqlite.definitions import TableText, constraint_name, parse_table
-from pytest_cutover.sqlite.tokens import code, render
+from pytest_cutover.sqlite.rendering import render
+from pytest_cutover.sqlite.tokens import code
 
 _SETTINGS = ("application_id", "auto_vacuum", "encoding", "journal_mode", "page_size", "user_version")
 """What the file itself keeps besides its objects."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pytest_cutover.catalog import Catalog
 from pytest_cutover.catalog.sqlite import quote_table, read_sqlite_catalog
 from pytest_cutover.content import RowDifferences, TableContent
+from pytest_cutover.content.differing_sqlite import sqlite_differences
 from pytest_cutover.content.settled import Settled
-from pytest_cutover.content.sqlite import sqlite_contents, sqlite_differences
+from pytest_cutover.content.sqlite import sqlite_contents
 from pytest_cutover.database import Database, Fetched, Rows, Trial
 from pytest_cutover.errors import QueryError
 from pytest_cutover.language import Language

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pytest_cutover.sqlite.tokens import Token, brackets, code, render, split
+from pytest_cutover.sqlite.rendering import render
+from pytest_cutover.sqlite.tokens import Token, brackets, code, split
 
 _CLAUSES = frozenset(
     ["CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS"]

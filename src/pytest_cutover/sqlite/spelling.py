@@ -6,7 +6,8 @@ from typing import Any
 
 from pytest_cutover.sqlite.definitions import parse_table
 from pytest_cutover.sqlite.language import parse_predicate
-from pytest_cutover.sqlite.tokens import Token, brackets, code, render
+from pytest_cutover.sqlite.rendering import render
+from pytest_cutover.sqlite.tokens import Token, brackets, code
 
 _CONSTRAINTS = ("CHECK", "UNIQUE", "PRIMARY", "FOREIGN")
 
