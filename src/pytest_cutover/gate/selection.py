@@ -16,7 +16,7 @@ from pytest_cutover.errors import GateError
 from pytest_cutover.gate.checks import weakened_checks
 from pytest_cutover.gate.repository import Comparison, compare_with
 from pytest_cutover.gate.weakening import Weakening, weakened_plan
-from pytest_cutover.plan.load import PLAN_FILE
+from pytest_cutover.plan.model import PLAN_FILE
 
 if sys.version_info >= (3, 11):
     import tomllib

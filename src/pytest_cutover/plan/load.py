@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from pytest_cutover.backup.preludes import ready_made
 from pytest_cutover.errors import PlanError
 from pytest_cutover.flyway import flyway_problems
 from pytest_cutover.hazards import HAZARDS
 from pytest_cutover.names import nearest
-from pytest_cutover.plan.model import Backup, Criterion, OwnCriterion, Plan, PlanFile, Step
+from pytest_cutover.plan.hashes import migration_hash, plan_hash
+from pytest_cutover.plan.mistakes import explain, found_value
+from pytest_cutover.plan.model import PLAN_FILE, Backup, Criterion, OwnCriterion, Plan, PlanFile
 from pytest_cutover.plan.sqlite import NOT_FOR_SQLITE, sqlite_problems
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-PLAN_FILE = "plan.toml"
-_FOUND_LENGTH = 80
 
 
 def find_plan_folders(plans: Path) -> list[Path]:
@@ -108,8 +106,8 @@ class _Reader:
                 self.problem(where, text)
         return Plan(
             name=self.folder.name, folder=self.folder, root=self.root, file=file, criteria=known,
-            plan_sha256=self._plan_hash(content, known),
-            migration_sha256="" if self.problems else self._migration_hash(file),
+            plan_sha256=plan_hash(self.folder, content, known),
+            migration_sha256="" if self.problems else migration_hash(self.folder, file),
         )  # fmt: skip
 
     def _validate(self, model: type[Any], raw: Any, where: str) -> Any:
@@ -118,45 +116,20 @@ class _Reader:
             return model.model_validate(raw, context=context)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                self._explain(model, where, detail)
+                self.problem(*explain(model, where, detail))
             return None
-
-    def _explain(self, model: type[BaseModel], where: str, detail: Any) -> None:
-        path = tuple(detail["loc"])
-        place = _join(where, _dotted(path))
-        kind = detail["type"]
-        if kind == "extra_forbidden":
-            known = _known_keys(model, path[:-1])
-            key = str(path[-1])
-            self.problem(
-                _join(where, _dotted(path[:-1])),
-                f'unknown key "{key}". Known keys: {", ".join(known)}.{nearest(key, known)}',
-            )
-            return
-        if kind == "missing":
-            self.problem(_join(where, _dotted(path[:-1])), f'the key "{path[-1]}" is missing')
-            return
-        message = detail["msg"].removeprefix("Value error, ")
-        if kind == "too_short" and path == ("criteria",):
-            message = "a plan without criteria proves nothing; give at least one [[criteria]]"
-        found = "" if kind == "value_error" and isinstance(detail["input"], (dict, list)) else _found(detail["input"])
-        hint = ""
-        expected = detail.get("ctx", {}).get("expected")
-        if kind == "literal_error" and isinstance(detail["input"], str) and expected:
-            words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-            message = f"allowed: {', '.join(words)}"
-            hint = nearest(detail["input"], words)
-        self.problem(place, f"{found}{message}{hint}")
 
     def _criterion(self, index: int, raw: Any) -> Criterion | None:
         if not isinstance(raw, dict):
-            self.problem(f"criteria[{index + 1}]", f"{_found(raw)}write it as a [[criteria]] table")
+            self.problem(f"criteria[{index + 1}]", f"{found_value(raw)}write it as a [[criteria]] table")
             return None
         name = raw.get("id")
         where = f'criterion "{name}"' if isinstance(name, str) else f"criteria[{index + 1}]"
         kind = raw.get("kind")
         if not isinstance(kind, str):
-            self.problem(where, 'the key "kind" is missing' if kind is None else f"kind: {_found(kind)}write a text")
+            self.problem(
+                where, 'the key "kind" is missing' if kind is None else f"kind: {found_value(kind)}write a text"
+            )
             return None
         model: type[Criterion] | None = OwnCriterion if kind in self.own_kinds else self.kinds.get(kind)
         if model is None:
@@ -289,94 +262,9 @@ class _Reader:
             names = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
             self.problem(where, f'there is no file "{relative}".{nearest(path.name, names)}')
 
-    def _plan_hash(self, content: bytes, criteria: Sequence[Criterion]) -> str:
-        """SHA-256 over the plan file and the content of every file and folder that its criteria name."""
-        digest = hashlib.sha256(content)
-        for criterion in criteria:
-            for name in (getattr(criterion, "file", None), getattr(criterion, "files", None)):
-                named = self.folder / name if isinstance(name, str) else None
-                for path in [] if named is None else [named, *sorted(named.rglob("*"))]:
-                    if path.is_file():
-                        digest.update(path.read_bytes())
-        return digest.hexdigest()
-
-    def _migration_hash(self, file: PlanFile) -> str:
-        """SHA-256 over the migrate section and the content of every file that its steps name or could use."""
-        digest = hashlib.sha256(file.migrate.model_dump_json().encode())
-        for step in file.migrate.steps:
-            for path in _step_files(self.folder, step):
-                content = path.read_bytes()
-                digest.update(f"\0{path.name}\0{len(content)}\0".encode())
-                digest.update(content)
-        return digest.hexdigest()
-
-
-def _step_files(folder: Path, step: Step) -> list[Path]:
-    if step.sql is not None:
-        return [folder / step.sql]
-    if step.flyway is not None:
-        return sorted(path for path in (folder / step.flyway).rglob("*") if path.is_file())
-    # A program reads what it likes: any file of the plan's folder may be part of the migration, but not what it logs.
-    return sorted(
-        path for path in folder.rglob("*")
-        if path.is_file() and path.name != PLAN_FILE and path.suffix != ".log" and "__pycache__" not in path.parts
-    )  # fmt: skip
-
 
 def _implicit(kind: type[Criterion]) -> bool:
     return bool(getattr(kind, "IMPLICIT", False))
-
-
-def _join(where: str, place: str) -> str:
-    return f"{where}: {place}" if where and place else where or place
-
-
-def _dotted(path: tuple[Any, ...]) -> str:
-    """The key as a person writes it, list entries counted from 1: `rollback[2].steps[1].sql`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part + 1}]"
-        elif part != "[key]":
-            text += f".{part}" if text else str(part)
-    return text
-
-
-def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    """The keys of the section that `path` leads to."""
-    current: Any = model
-    for part in path:
-        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(part)
-            current = _section_of(field.annotation) if field is not None else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
-    return []
-
-
-def _section_of(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        section = _section_of(inner)
-        if section is not None:
-            return section
-    return None
-
-
-def _found(value: Any) -> str:
-    if isinstance(value, str):
-        line = " ".join(value.split())
-        return f'found "{line if len(line) <= _FOUND_LENGTH else line[: _FOUND_LENGTH - 1] + "…"}": '
-    if isinstance(value, bool):
-        return f"found {str(value).lower()}: "
-    if isinstance(value, (int, float)):
-        return f"found {value}: "
-    if isinstance(value, dict):
-        return "found a table: "
-    if isinstance(value, list):
-        return "found a list: "
-    return f"found {value}: "
 
 
 def backup_path(plan: Plan) -> Path | None:

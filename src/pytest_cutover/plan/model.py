@@ -12,6 +12,8 @@ from typing_extensions import Self
 
 from pytest_cutover.plan.values import Bytes, ColumnName, Count, Duration, ObjectName, Range, Size, TableName
 
+PLAN_FILE = "plan.toml"
+
 Phase = Literal["rehearsal", "before", "after", "monitor"]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

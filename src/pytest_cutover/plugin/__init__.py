@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 import sqlite3
 import sys
-import time
 from collections.abc import Generator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_cutover.errors import CutoverError
-from pytest_cutover.live.facts import finish_live, live_plan_result
-from pytest_cutover.plan.model import Plan
 from pytest_cutover.plugin import github, pytest_html
-from pytest_cutover.plugin.claims import CLAIM, MARKER, OWN_CHECK, claim_of, parametrize
+from pytest_cutover.plugin.claims import CLAIM, MARKER, claim_of, parametrize
 from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them here)
     after,
     backup,
@@ -37,14 +32,14 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     rolled_back,
     trace,
 )
+from pytest_cutover.plugin.gathering import result_of
 from pytest_cutover.plugin.options import VERIFICATIONS, add_options, read_options
-from pytest_cutover.plugin.outcomes import PAYLOAD, make_harmless, properties, record_of, shape_report, to_record
+from pytest_cutover.plugin.outcomes import PAYLOAD, make_harmless, properties, record_of, shape_report
 from pytest_cutover.plugin.progress import Progress
 from pytest_cutover.plugin.session import RUN, Run, forget_earlier_results, start_run
 from pytest_cutover.report.files import write_files
-from pytest_cutover.report.result import build_result, plan_result
 from pytest_cutover.report.terminal import summary_lines
-from pytest_cutover.verdict import EXIT_STATUS, NOT_CHECKED, Record
+from pytest_cutover.verdict import EXIT_STATUS
 
 # With these pytest runs no test: there is no verdict, and an earlier one stays.
 _ONLY_TELLS = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
@@ -218,7 +213,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if hasattr(config, "workerinput"):
             config.workeroutput["cutover_claims"] = run.claims  # type: ignore[attr-defined]
             return
-        run.result = _result(run)
+        run.result = result_of(run)
         write_files(run.result, run.options.report_dir)
     finally:
         run.close()
@@ -230,51 +225,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _is_plain(item: pytest.Item, folder: Path) -> bool:
     return item.get_closest_marker(MARKER) is None and item.path.resolve().is_relative_to(folder)
-
-
-def _result(run: Run) -> dict[str, Any]:
-    parts = []
-    for each in run.plans:
-        found = [
-            to_record(payload["record"])
-            for payload in run.payloads
-            if payload["record"] is not None and payload["plan"] in (each.name, None)
-        ]
-        facts = [known for (name, _), known in run.facts.items() if name == each.name]
-        best = max(facts, key=lambda known: sum(stage["outcome"] != "not_run" for stage in known["stages"]), default={})
-        make = live_plan_result if run.live else plan_result
-        parts.append(make(each, _expected(run, each), found, best, date.today()))
-    if run.live:
-        for part in parts:
-            finish_live(part, run.options.phase, run.addresses.get(part["name"]), run.options.baselines, run.started)
-    return build_result(
-        parts,
-        shlex.join(["pytest", *map(str, run.options.arguments)]),
-        run.started,
-        time.perf_counter() - run.clock,
-        run.options.root,
-        "live" if run.live else "rehearsal",
-        run.selection,
-    )
-
-
-def _expected(run: Run, of: Plan) -> list[Record]:
-    """One not-checked record for each criterion and each further check of the plan."""
-    claimed = {(claim["plan"], claim["id"]) for claim in run.claims.values()}
-    records = []
-    for each in run.criteria(of):
-        reason = "its check did not run: it was deselected, or the run ended before it"
-        if run.live and of.name not in run.addresses:
-            reason = f"the plan has no target {run.options.db_url} in its [targets]"
-        elif (of.name, each.id) not in claimed and run.claims:
-            reason = f'no check in {VERIFICATIONS}/ that was collected answers for the kind "{each.kind}"'
-        records.append(
-            Record(each.id, each.kind, NOT_CHECKED, reason=reason, why=each.why or "", source=each.source or "")
-        )
-    for claim in run.claims.values():
-        if claim["kind"] == OWN_CHECK and claim["plan"] in (of.name, None):
-            records.append(Record(claim["id"], OWN_CHECK, NOT_CHECKED, reason="it did not run"))
-    return records
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_cutover.plan.lines import criterion_line
-from pytest_cutover.plan.load import PLAN_FILE
+from pytest_cutover.plan.model import PLAN_FILE
 from pytest_cutover.plugin.session import Run
 from pytest_cutover.report.annotations import annotate, in_workflow, shown_path
 

@@ -20,8 +20,8 @@ from pytest_cutover.live.facts import live_facts
 from pytest_cutover.live.rehearsed import KEPT, keep_rehearsals, read_rehearsals
 from pytest_cutover.live.run import LiveRun
 from pytest_cutover.names import nearest
-from pytest_cutover.plan.load import PLAN_FILE, find_plan_folders, load_plans
-from pytest_cutover.plan.model import Criterion, Plan
+from pytest_cutover.plan.load import find_plan_folders, load_plans
+from pytest_cutover.plan.model import PLAN_FILE, Criterion, Plan
 from pytest_cutover.plan.targets import live_addresses
 from pytest_cutover.plugin.claims import criteria_of, marked_kinds
 from pytest_cutover.plugin.options import VERIFICATIONS, Options

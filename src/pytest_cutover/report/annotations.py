@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pytest_cutover.plan.lines import problem_line
-from pytest_cutover.plan.load import PLAN_FILE
+from pytest_cutover.plan.model import PLAN_FILE
 from pytest_cutover.report import fields, text, view
 from pytest_cutover.report.fields import Json
 
