@@ -157,4 +157,50 @@ STATISTICS = {
         ("invalid-leftover index:~.i",),
     ),
 }  # fmt: skip
-SHAPES = KEYS | SEQUENCES | STATISTICS
+# PostgreSQL 18 counts what it does to tables of one name in several schemas as one.
+_REFERRED = """
+CREATE TABLE flights (id int PRIMARY KEY);
+INSERT INTO flights SELECT generate_series(1, 10);
+CREATE TABLE ~_legs (id int, flight int DEFAULT 1 REFERENCES flights ON DELETE {} ON UPDATE {});
+CREATE INDEX ON ~_legs (flight);
+INSERT INTO ~_legs SELECT g, g FROM generate_series(2, 10) AS g;
+ANALYZE;
+"""
+_DELETE = "DELETE FROM flights WHERE id > 8;"
+_UPDATE = "UPDATE flights SET id = id + 100 WHERE id > 8;"
+_ALONG = ("destructive-cascade table ~.~_legs",)
+ACTIONS = {
+    "delete_cascades": Shape(_REFERRED.format("CASCADE", "CASCADE"), _DELETE, _ALONG),
+    "delete_sets_null": Shape(_REFERRED.format("SET NULL", "CASCADE"), _DELETE, _ALONG),
+    "delete_sets_default": Shape(_REFERRED.format("SET DEFAULT", "CASCADE"), _DELETE, _ALONG),
+    "update_cascades": Shape(_REFERRED.format("CASCADE", "CASCADE"), _UPDATE, _ALONG),
+    "update_sets_null": Shape(_REFERRED.format("CASCADE", "SET NULL"), _UPDATE, _ALONG),
+    "update_sets_default": Shape(_REFERRED.format("CASCADE", "SET DEFAULT"), _UPDATE, _ALONG),
+    "delete_inside_of_a_function": Shape(
+        _REFERRED.format("CASCADE", "CASCADE"), f"DO $$ BEGIN {_DELETE} END $$;", _ALONG
+    ),
+    "delete_of_a_name_in_quotes": Shape(
+        _REFERRED.format("CASCADE", "CASCADE").replace("~_legs", '"the ""WHERE $1"" legs"'), _DELETE,
+        ('destructive-cascade table ~."the ""WHERE $1"" legs"',),
+    ),
+    "delete_of_partitions": Shape(
+        _REFERRED.format("CASCADE", "CASCADE").replace("CASCADE);", "CASCADE) PARTITION BY LIST (flight);\n"
+        "CREATE TABLE legs_1 PARTITION OF ~_legs DEFAULT;"), _DELETE, _ALONG,
+    ),
+    "delete_in_order": Shape(
+        _REFERRED.format("CASCADE", "CASCADE"), f"DELETE FROM ~_legs WHERE flight > 8; {_DELETE}"
+    ),
+    "delete_of_what_nothing_refers_to": Shape(
+        _REFERRED.format("CASCADE", "CASCADE"), "DELETE FROM flights WHERE id = 1;"
+    ),
+    "delete_that_is_refused": Shape(
+        _REFERRED.format("NO ACTION", "NO ACTION"),
+        f"DO $$ BEGIN {_DELETE} EXCEPTION WHEN foreign_key_violation THEN NULL; END $$;",
+    ),
+    "delete_from_a_new_table": Shape(
+        "CREATE TABLE flights (id int PRIMARY KEY);",
+        "CREATE TABLE ~_legs (flight int REFERENCES flights ON DELETE CASCADE); CREATE INDEX ON ~_legs (flight);"
+        "INSERT INTO flights VALUES (1); INSERT INTO ~_legs VALUES (1); DELETE FROM flights; ANALYZE ~_legs; ANALYZE flights;",
+    ),
+}  # fmt: skip
+SHAPES = KEYS | SEQUENCES | STATISTICS | ACTIONS

@@ -146,7 +146,8 @@ class Trace:
     """What one run of a migration did to the tables that were there before.
 
     `executed` is what ran, the longest first; `not_counted` says why that is not known, or not all of it, and is empty
-    where it is. `unseen` are locks that only these tell of.
+    where it is. `unseen` are locks that only these tell of. `tells_schemas` is false where the server counts what it does to
+    tables of one name in several schemas as one statement, in the words of the first.
     """
 
     transactions: tuple[Transaction, ...]
@@ -154,6 +155,7 @@ class Trace:
     executed: tuple[Executed, ...] = ()
     not_counted: str = "the statements were not counted"
     unseen: tuple[Held, ...] = ()
+    tells_schemas: bool = True
 
     @property
     def held(self) -> list[Held]:

@@ -126,7 +126,9 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
     sampler.add_to(transactions, before)
     executed = statistics.read(target, disturbed=_disturbs_counting(lines))
     unseen = unseen_locks(executed, transactions, before, sampler.longest_gap)
-    recording.trace = Trace(tuple(transactions), before, tuple(executed), statistics.missing, tuple(unseen))
+    recording.trace = Trace(
+        tuple(transactions), before, tuple(executed), statistics.missing, tuple(unseen), statistics.tells_schemas
+    )  # fmt: skip
 
 
 def _is_blind(lines: Iterable[Line]) -> bool:

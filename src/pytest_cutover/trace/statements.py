@@ -57,6 +57,8 @@ _NAMES = r"pg_stat_statements\s*(\.\s*\"?track|_reset)|compute_query_id"
 CONTROL = f'SELECT %s AS "{MARK}"'
 """A statement of our own, sent once ahead of the migration and once behind it, that must have been counted."""
 _CONTROLS = 2
+_BY_NAME_SINCE = 180000
+"""From then on a table is known by its name alone (RangeTblEntry's eref in queryjumblefuncs.c)."""
 
 
 class Statistics:
@@ -64,6 +66,7 @@ class Statistics:
 
     def __init__(self, maintenance: Target, database: str) -> None:
         self.missing = ""
+        self.tells_schemas = True
         self._maintenance, self._database = maintenance, database
         self._schema = ""
         self._since: object = None
@@ -82,6 +85,7 @@ class Statistics:
             place = connection.execute(_PLACE).fetchone()
             assert place is not None
             self._schema = quote_identifier(place[0])
+            self.tells_schemas = connection.info.server_version < _BY_NAME_SINCE
             connection.execute(f"SELECT {self._schema}.pg_stat_statements_reset()".encode())
             _, self._since = self._state(connection)
 
