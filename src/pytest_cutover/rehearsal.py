@@ -228,16 +228,17 @@ class Rehearsal:
 
     def interrupted(self) -> Interrupted:
         """What becomes of the migration wherever it is cut off, on a server of its own that may be killed."""
-        self.after()
+        after = self.after()
         if self._interrupted is None:
             with self.stages.run("interrupt"):
                 assert self.backup is not None
+                assert self.server is not None
                 server = self.engine.server_to_crash(
                     self._restores.sandboxes, self.backup.facts, self.plan.file.sandbox
                 )
                 template, _, _ = self._restored_on(server, self.backup.facts, "interrupt")
                 self._interrupted = interrupt(
-                    self.plan, self.engine, server, template, self._backup_path,
+                    self.plan, self.engine, server, template, self._backup_path, after, self.server.facts.version,
                     lambda text: self._say("interrupt", text),
                 )  # fmt: skip
         return self._interrupted

@@ -84,9 +84,11 @@ def interrupt(restores: Restores, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         engine: str = "postgresql",
         ways: Sequence[Way] = ("connection",),
         backup: str = BACKUP,
+        second: str = "SELECT 2;",
     ) -> Interrupted:
         monkeypatch.setattr(StatementCuts, "ways", tuple(ways))
-        files = {"01.sql": migration, "backup.sql": backup, "rollback.sql": rollback, "migrate.py": migration}
+        files = {"01.sql": migration, "02.sql": second, "rollback.sql": rollback, "migrate.py": migration}
+        files["backup.sql"] = backup
         if engine == "sqlite":
             files["backup.sql"] = SQLITE
         for name, text in files.items():

@@ -14,7 +14,7 @@ BACKUP = """\
 --
 -- Dumped from database version 15.0
 
-CREATE TABLE public.fees (id integer PRIMARY KEY, cents integer NOT NULL, doubled integer);
+CREATE TABLE public.fees (id integer PRIMARY KEY, cents integer NOT NULL, doubled integer, since timestamptz);
 INSERT INTO public.fees SELECT id, id * 100 FROM generate_series(1, 40) AS id;
 CREATE TABLE public.log (batch integer, at_row integer);
 CREATE TABLE public.parts (id integer) PARTITION BY RANGE (id);
@@ -100,6 +100,19 @@ def test_batches_that_are_done_twice_are_named(interrupt: Interrupt, work: str) 
         (0, "converges"), (0, "converges"), (1, "neither"), (5, "neither"), (9, "neither"),
     ]  # fmt: skip
     assert judge(found).message.startswith("cut off inside 01.sql:2 (DO $$ BEGIN FOR batch")
+
+
+def test_half_of_the_values_that_no_two_runs_agree_on_is_found(interrupt: Interrupt) -> None:
+    """What the clock gave is not compared, but in how many rows it was set."""
+    batches = BATCHES.format(work="UPDATE fees SET since = clock_timestamp() WHERE (id - 1) / 4 = batch;").replace(
+        "    FOR", "    IF EXISTS (SELECT FROM fees WHERE since IS NOT NULL) THEN RETURN; END IF;\n    FOR"
+    )
+
+    found = interrupt(batches, backup=BACKUP)
+
+    assert found.varying == ("fees.since",)
+    assert [cut.outcome for cut in found.cuts] == ["converges", "converges", "neither", "neither", "neither"]
+    assert "leaves another state: column:fees.since: 4 values set instead of 40" in judge(found).message
 
 
 def test_a_partition_that_is_half_detached_is_named(interrupt: Interrupt) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from pytest_cutover.catalog import Catalog
+from pytest_cutover.catalog.numbered import Numbered, numbered_columns
 from pytest_cutover.database import Database
 from pytest_cutover.hazards.base import Hazard, Scene
-from pytest_cutover.names import format_name, quote_identifier, quote_part, quote_relation, split_name
-
-_NEXT = re.compile(r"\(?nextval\('(.+)'::regclass\)\)?(::\w+)?")
-_WHOLE_NUMBERS = ("smallint", "integer", "bigint", "numeric")
+from pytest_cutover.names import quote_identifier, quote_relation
 
 
 class SequenceBehind(Hazard):
@@ -37,10 +33,11 @@ class SequenceBehind(Hazard):
 
     @classmethod
     def find(cls, scene: Scene) -> Iterator[tuple[str, str, str]]:
-        known = _sequences(scene.before.catalog)
-        for sequence, column, table in sorted(_sequences(scene.after.catalog)):
-            before = (sequence, column, table) in known and _is_behind(scene.before, sequence, column, table)
-            if before or not _is_behind(scene.after, sequence, column, table):
+        known = numbered_columns(scene.before.catalog)
+        for each in numbered_columns(scene.after.catalog):
+            table, column, sequence = each
+            before = each in known and _is_behind(scene.before, each)
+            if before or not _is_behind(scene.after, each):
                 continue
             above = "above the highest" if scene.after.catalog.sequences[sequence].increment > 0 else "below the lowest"
             yield (
@@ -50,25 +47,9 @@ class SequenceBehind(Hazard):
             )
 
 
-def _sequences(catalog: Catalog) -> set[tuple[str, str, str]]:
-    """Sequence, column and table of each column that takes its values from a sequence that does not begin anew."""
-    found = set()
-    for name, sequence in catalog.sequences.items():
-        if sequence.owned_by is not None:
-            column = split_name(sequence.owned_by)[-1]
-            found.add((name, column, sequence.owned_by[: -len(quote_part(column)) - 1]))
-    for each in catalog.columns.values():
-        # A number with a letter ahead of it has an order of its own.
-        if each.type in _WHOLE_NUMBERS and (match := _NEXT.fullmatch(each.default or "")):
-            found.add((format_name(*split_name(match[1].replace("''", "'"))), each.name, each.table))
-    return {
-        (name, column, table) for name, column, table in found
-        if table in catalog.tables and name in catalog.sequences and not catalog.sequences[name].cycle
-    }  # fmt: skip
-
-
-def _is_behind(database: Database, sequence: str, column: str, table: str) -> bool:
+def _is_behind(database: Database, numbered: Numbered) -> bool:
     """True where what the sequence will give next is taken or passed already."""
+    table, column, sequence = numbered
     increment = database.catalog.sequences[sequence].increment
     farthest = f"{'max' if increment > 0 else 'min'}({quote_identifier(column)})"
     rows = database.query(

@@ -11,15 +11,16 @@ from typing import Any
 
 import psycopg
 
-from pytest_cutover.catalog import Catalog
 from pytest_cutover.content import differing_tables
 from pytest_cutover.criteria.references import References
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine
 from pytest_cutover.errors import NotChecked
-from pytest_cutover.interrupt.model import Outcome
+from pytest_cutover.interrupt.leftovers import left_over, told
+from pytest_cutover.interrupt.model import Left, Outcome
 from pytest_cutover.interrupt.numbering import DanglingError, Reference, close_gaps, gaps
 from pytest_cutover.migrate.result import StepsRun
+from pytest_cutover.names import quote_identifier
 from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.state import StateDifferences, compare_states
@@ -51,6 +52,7 @@ class Aftermath:
         ]
         self._views: list[Database] = []
         self._reference: Database | None = None
+        self._moved: dict[str, int] = {}
         self.baseline = self.view(self.copy(template), "baseline")
 
     # Databases.
@@ -108,12 +110,34 @@ class Aftermath:
                     f"two uninterrupted runs already differ in table:{table.table}: {table.summary}; what a cut leaves "
                     "cannot be told from that"
                 )
-            self.varying[table.table] = tuple(table.columns)
+            self.vary(table.table, tuple(table.columns))
         found = compare_states(self._reference, other, varying=self.varying)
         if found:
             raise NotChecked(f"two uninterrupted runs already differ: {found.listed[0]}")
         self._forget(other)
         self.drop(second)
+        self._moved = self._values_moved(self._reference)
+
+    def hold_against(self, rehearsed: Database, *, same_version: bool) -> None:
+        """Holds the uninterrupted run against the rehearsed one.
+
+        Raises:
+            NotChecked: it has not done the same, so that it tells nothing of what a cut spoils.
+        """
+        reference = self._reference
+        assert reference is not None
+        if same_version:
+            found = compare_states(rehearsed, reference, forward_sequences=True, varying=self.varying).listed
+        else:
+            # Another version words and hashes the same in another way.
+            found = [f"column:{name}" for name in rehearsed.catalog.columns.keys() ^ reference.catalog.columns.keys()]
+            counts = [{name: each.rows for name, each in one.contents.items()} for one in (rehearsed, reference)]
+            found += [f"table:{name}" for name, rows in counts[0].items() if counts[1].get(name) != rows]
+        if found:
+            raise NotChecked(
+                f"an uninterrupted run does not do what the rehearsed one did: {found[0]}; what lies outside of the database, "
+                "as a file that a program leaves, tells it that it has run"
+            )
 
     def vary(self, table: str, columns: Sequence[str]) -> None:
         """Leaves columns out of the comparison of which it is known that no two runs agree on them."""
@@ -121,20 +145,22 @@ class Aftermath:
 
     # What a cut leaves.
 
-    def judge(self, left: Any, state: object = None) -> tuple[Outcome, str]:
-        """What migrating again leads to, and why where it is nothing good. Two databases of one `state` are known to be alike."""
-        if state is not None and state in self._known:
-            return self._known[state]
-        view = self.view(left, "cut off")
+    def judge(self, left: Left) -> tuple[Outcome, str]:
+        """What migrating again leads to, and why where it is nothing good."""
+        if left.state is not None and left.state in self._known and not left.ended_well:
+            return self._known[left.state]
+        view = self.view(left.database, "cut off")
         try:
+            if left.ended_well and (found := self._unlike_reference(view, left.database)):
+                return "neither", f"it goes on, ends as if all were done, and leaves another state: {told(found, '')}"
             # Beside a file there may be others, which nothing here compares.
             if not isinstance(view, PostgresDatabase):
-                return self._migrate_again(left, view)
+                return self._migrate_again(left.database, view)
             digest = _digest(view)
             if digest not in self._known:
-                self._known[digest] = self._migrate_again(left, view)
-            if state is not None:
-                self._known[state] = self._known[digest]
+                self._known[digest] = self._migrate_again(left.database, view)
+            if left.state is not None:
+                self._known[left.state] = self._known[digest]
             return self._known[digest]
         finally:
             self._forget(view)
@@ -152,12 +178,12 @@ class Aftermath:
                     return "converges", ""
                 return (
                     "neither",
-                    f"migrating again goes through and leaves another state: {_told(found, self._left_over(now))}",
+                    f"migrating again goes through and leaves another state: {told(found, self._left_over(now))}",
                 )
             stopped = f"migrating again stops ({_first_line(failed.error)})"
             changed = compare_states(was, now, forward_sequences=True)
             if changed:
-                return "neither", f"{stopped} and changes {_told(changed, self._left_over(now))}"
+                return "neither", f"{stopped} and changes {told(changed, self._left_over(now))}"
             if not self._unlike_reference(was, left):
                 return "converges", ""
             return self._roll_back(left, stopped, self._left_over(was))
@@ -182,7 +208,7 @@ class Aftermath:
                 if found:
                     return (
                         "neither",
-                        f"{stopped}, and the rollback {way.name} does not give the baseline back: {_told(found, over)}",
+                        f"{stopped}, and the rollback {way.name} does not give the baseline back: {told(found, over)}",
                     )
             finally:
                 self._forget(view)
@@ -196,7 +222,7 @@ class Aftermath:
         """How a database differs from the uninterrupted run's, but for the gaps in what sequences gave out."""
         reference = self._reference
         assert reference is not None
-        found = compare_states(reference, view, forward_sequences=True, varying=self.varying)
+        found = self._compare(reference, view)
         if not found or not isinstance(view, PostgresDatabase):
             return found
         assert isinstance(reference, PostgresDatabase)
@@ -208,34 +234,44 @@ class Aftermath:
         closed = self.view(target, "without gaps")
         try:
             close_gaps(target, view.catalog, explained, self._references)
-            return compare_states(reference, closed, forward_sequences=True, varying=self.varying)
+            return self._compare(reference, closed)
         except (psycopg.Error, DanglingError):
             return found
         finally:
             self._forget(closed)
             self.drop(target)
 
+    def _compare(self, reference: Database, view: Database) -> StateDifferences:
+        """How they differ. Of values on which no two runs agree it counts in how many rows the baseline's were replaced."""
+        found = compare_states(reference, view, forward_sequences=True, varying=self.varying)
+        if found or not self.varying:
+            return found
+        moved = self._values_moved(view)
+        counted = [
+            (f"column:{name}", f"{moved.get(name, 0)} values set instead of {self._moved.get(name, 0)}")
+            for name in sorted(self._moved.keys() | moved.keys())
+            if self._moved.get(name) != moved.get(name)
+        ]
+        return StateDifferences(tuple(counted), (), (), ())
+
+    def _values_moved(self, view: Database) -> dict[str, int]:
+        """By column on which no two runs agree: how many rows hold another value than in the baseline, or in new rows one."""
+        found: dict[str, int] = {}
+        for each in differing_tables(self.baseline, view, self.varying):
+            found |= {
+                f"{each.table}.{name}": count
+                for name, count in each.columns.items()
+                if name in self.varying.get(each.table, ())
+            }
+        for table, names in self.varying.items():
+            for name in names:
+                filled = f"SELECT count({quote_identifier(name)}) FROM {view.relation(table)}"
+                found[f"{table}.{name} (filled)"] = int(view.scalar(filled))
+        return found
+
     def _left_over(self, view: Database) -> str:
-        """What only a cut leaves: what is not valid, and tables that neither the baseline nor the migrated database has."""
         assert self._reference is not None
-        names = _unfinished(view.catalog) - _unfinished(self._reference.catalog)
-        tables = (
-            view.catalog.tables.keys() - self.baseline.catalog.tables.keys() - self._reference.catalog.tables.keys()
-        )
-        names |= {f"the leftover table {name}" for name in tables}
-        return f"; it leaves {', '.join(sorted(names))}" if names else ""
-
-
-def _unfinished(catalog: Catalog) -> set[str]:
-    invalid = {f"the invalid index {name}" for name, each in catalog.indexes.items() if not each.valid}
-    return invalid | {
-        f"the constraint {name}, NOT VALID" for name, each in catalog.constraints.items() if not each.validated
-    }
-
-
-def _told(found: StateDifferences, over: str) -> str:
-    listed = found.listed
-    return listed[0] + (f", and {len(listed) - 1} more" if len(listed) > 1 else "") + over
+        return left_over(view.catalog, self.baseline.catalog, self._reference.catalog)
 
 
 def _first_line(error: object) -> str:

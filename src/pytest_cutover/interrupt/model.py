@@ -82,10 +82,15 @@ class Interrupted:
 
 @dataclass(frozen=True)
 class Left:
-    """The address of the database that a cut left. Two with the same `state` are known to be alike; None: nothing is known."""
+    """The address of the database that a cut left.
+
+    Two with the same `state` are known to be alike; None: nothing is known. `ended_well` says that the migration went on after
+    the cut, and told nobody of it.
+    """
 
     database: Any
     state: object = None
+    ended_well: bool = False
 
 
 def step_name(step: Step) -> str:

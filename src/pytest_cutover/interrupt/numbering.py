@@ -14,17 +14,10 @@ import psycopg
 from psycopg import sql
 
 from pytest_cutover.catalog import Catalog
+from pytest_cutover.catalog.numbered import Numbered, numbered_columns
 from pytest_cutover.names import parse_relation, quote_identifier, quote_part, quote_relation
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.target import Target
-
-
-class Numbered(NamedTuple):
-    """A column that a sequence numbers."""
-
-    table: str
-    column: str
-    sequence: str
 
 
 class Reference(NamedTuple):
@@ -95,12 +88,12 @@ def close_gaps(
 
 
 def _numbered(catalog: Catalog) -> list[Numbered]:
-    found = []
-    for name, sequence in sorted(catalog.sequences.items()):
-        column = catalog.columns.get(sequence.owned_by) if sequence.owned_by else None
-        if column is not None and sequence.increment > 0 and column.type in ("smallint", "integer", "bigint"):
-            found.append(Numbered(column.table, column.name, name))
-    return found
+    return [
+        each
+        for each in numbered_columns(catalog)
+        if catalog.sequences[each.sequence].increment > 0
+        and catalog.columns[f"{each.table}.{quote_part(each.column)}"].type in ("smallint", "integer", "bigint")
+    ]
 
 
 def _new(database: PostgresDatabase, baseline: PostgresDatabase, of: Numbered) -> list[int]:

@@ -77,8 +77,8 @@ class StatementCuts:
             raise NotChecked(f"the migration changes what all databases of the server share: {changed[0]}")
         if not holds_unlogged(aftermath.template) and holds_unlogged(first):
             self._untried["server"] = "the migration makes unlogged tables, which a server that was killed empties"
-        aftermath.learn(first, second)
         self._know_flyway()
+        aftermath.learn(first, second)
         if counting.failure is not None:
             raise SandboxError(f"The commits of the migration were not found: {counting.failure}") from counting.failure
         found = _points(gate.seen, runs, self._steps)
@@ -98,11 +98,14 @@ class StatementCuts:
             begun = next_transaction(connection)
         stop = Stop()
         gate = CuttingGate(self._server, stop, replace(point, number=point.number - origin.seen), way)
-        self._run(account, gate, stop, origin.step)
+        runs = self._run(account, gate, stop, origin.step)
         if gate.failure is not None:
             raise SandboxError(f"The migration could not be cut off {point.shown}: {gate.failure}") from gate.failure
         self._wait_until_alone(target)
-        return Left(target, state_of(target, origin, begun)) if gate.reached else None
+        if not gate.reached:
+            return None
+        ended_well = len(runs) == len(self._steps) - origin.step and all(run.error is None for run in runs)
+        return Left(target, state_of(target, origin, begun), ended_well)
 
     def _account(self, target: Target) -> Target:
         """The database as the migration's role."""

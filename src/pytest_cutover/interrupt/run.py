@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine
 from pytest_cutover.errors import SandboxError
 from pytest_cutover.interrupt.aftermath import Aftermath
@@ -17,9 +18,18 @@ from pytest_cutover.plan.model import Plan
 
 
 def interrupt(
-    plan: Plan, engine: Engine, server: Any, template: Any, backup: Path | None, progress: Callable[[str], None]
+    plan: Plan,
+    engine: Engine,
+    server: Any,
+    template: Any,
+    backup: Path | None,
+    rehearsed: Database,
+    version: str,
+    progress: Callable[[str], None],
 ) -> Interrupted:
     """What becomes of the migration wherever it is cut off; `server` is one that may be killed.
+
+    `rehearsed` is the migrated database of the rehearsal, on a server of this version.
 
     Raises:
         NotChecked: the migration is none that can be judged so.
@@ -30,6 +40,7 @@ def interrupt(
         cutting = FileCuts(aftermath, server) if plan.file.engine == "sqlite" else StatementCuts(aftermath, server)
         progress("running undisturbed, twice")
         points = cutting.uninterrupted()
+        aftermath.hold_against(rehearsed, same_version=server.facts.version == version)
         untried = cutting.untried()
         cuts = []
         for way in (way for way in cutting.ways if way not in untried):
@@ -39,7 +50,7 @@ def interrupt(
                 if left is None:
                     cuts.append(Cut(point, way, "not_reached"))
                     continue
-                outcome, detail = aftermath.judge(left.database, left.state)
+                outcome, detail = aftermath.judge(left)
                 cuts.append(Cut(point, way, outcome, detail))
                 aftermath.drop(left.database)
         varying = tuple(f"{table}.{name}" for table, names in sorted(aftermath.varying.items()) for name in names)
