@@ -126,7 +126,7 @@ class Rehearsal:
                 after = self._copies.clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
                 migrate, target = self.plan.file.migrate, self._copies.addresses["after"]
-                busy = busy_tables(migrate.busy, self.plan.file.changes, self.databases["before"])
+                busy = busy_tables(migrate.busy, (), self.plan.file.changes, self.databases["before"])
                 with (
                     self.engine.tracing(self.server, target) as self.recording,
                     self.engine.watching(target, busy) as self.waits,

@@ -75,7 +75,7 @@ def stages(*seconds: float, failed: str = "") -> list[Result]:
     ]
 
 
-def wait(access: str, longest: float, at: float) -> Result:
+def wait(access: str, longest: float, at: float, share: float | None = None) -> Result:
     """How long one client of the table waited."""
     return {
         "table": TABLE,
@@ -85,6 +85,9 @@ def wait(access: str, longest: float, at: float) -> Result:
         "total": longest,
         "tries": 40,
         "gone": False,
+        "at_most": None if share is None else longest + 0.04,
+        "share": share,
+        "missing": "",
     }
 
 
@@ -316,7 +319,7 @@ def vatsim() -> Result:
         },
         "stages": stages(2.31, 0.412, 1.438, 0.87, 1.512, 3.66),
         "steps": vatsim_steps(),
-        "waits": [wait("read", 0.021, 0.0), wait("write", 0.934, 0.02)],
+        "waits": [wait("read", 0.021, 0.0), wait("write", 0.934, 0.02), wait("row", 1.312, 0.02, 0.98)],
         "criteria": vatsim_criteria(),
         "waivers": [],
         "hazards": {

@@ -75,6 +75,6 @@ def test_waits_stand_where_they_happened_below_the_migration() -> None:
     assert [(bar.label, bar.start, bar.words) for bar in found] == [
         ("the migration", 0.0, "2.00 s"),
         (f"{samples.TABLE}: readers", 0.0, "0 ms"),
-        (f"{samples.TABLE}: writers", 0.1, "not run"),
+        (f"{samples.TABLE}: writers", 0.1, "not measured"),
     ]
     assert waits([], [{"seconds": 1.5}]) == []

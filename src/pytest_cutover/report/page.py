@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pytest_cutover.report import fields, text, view, words
-from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline, waits
+from pytest_cutover.report.timeline import Bar, bars, closed_rows, ledger_bar, timeline, waits
 
 FOLD = 80
 """With more criteria than this in a plan, those that hold are folded by kind."""
@@ -117,7 +117,7 @@ def _environment() -> Environment:
     }  # fmt: skip
     environment.globals |= {
         "icons": {name: Markup(drawing) for name, drawing in _ICONS.items()},
-        "some": text.some, "bars": bars, "waits": waits, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
+        "some": text.some, "bars": bars, "waits": waits, "closed_rows": closed_rows, "timeline": timeline, "ledger_bar": ledger_bar, "figures": figures,
         "number": fields.number, "string": fields.string, "listing": fields.listing, "mappings": fields.mappings,
         "mapping": fields.mapping,
         "GROUPS": words.GROUPS, "FOLD": FOLD, "CARDS": CARDS, "BLOCKS": BLOCKS, "NAMED": NAMED, "WIDE": WIDE, "FOLD_ROWS": FOLD_ROWS,

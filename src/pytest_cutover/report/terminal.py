@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from pytest_cutover.report import fields, text, view, words
 from pytest_cutover.report.block import Block
 from pytest_cutover.report.items import CriterionView
-from pytest_cutover.report.timeline import WAITING
+from pytest_cutover.report.timeline import WAITING, closed_rows
 
 Style = Literal["plain", "good", "bad", "warn", "dim", "bold"]
 
@@ -108,8 +108,11 @@ def _waits(plan: view.PlanView) -> str:
     told: dict[str, list[str]] = {}
     for wait in plan.parts("waits"):
         clients = WAITING.get(fields.string(wait, "access"), "others")
-        longest = text.duration(fields.number(wait, "longest")) if wait.get("tries") else "not watched"
-        told.setdefault(text.one_line(wait.get("table") or "unnamed"), []).append(f"{clients} {longest}")
+        longest = text.duration(fields.number(wait, "longest")) if wait.get("tries") else "not measured"
+        share = closed_rows(wait)
+        told.setdefault(text.one_line(wait.get("table") or "unnamed"), []).append(
+            f"{clients} {longest}" + (f" ({share})" if share else "")
+        )
     listed = "; ".join(f"{table}: {', '.join(each)}" for table, each in told.items())
     return f"longest waits: {listed}" if listed else ""
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pytest_cutover.report.fields import Json, number, string
 from pytest_cutover.report.text import duration, one_line
 
-WAITING = {"read": "readers", "write": "writers"}
+WAITING = {"read": "readers", "write": "writers", "row": "writers of a row"}
 _ROW = 40
 _TOP = 24
 _LABEL_LENGTH = 42
@@ -24,13 +24,17 @@ _SMALLEST = 0.5
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: where it begins and how long it is in seconds, its outcome ("ok", "failed", "not_run"), its budget."""
+    """One bar: where it begins and how long it is in seconds, its outcome ("ok", "failed", "not_run"), its budget.
+
+    `missing` are the words for one that was not run.
+    """
 
     label: str
     start: float
     seconds: float
     outcome: str = "ok"
     budget: float | None = None
+    missing: str = "not run"
 
     @property
     def over(self) -> bool:
@@ -41,7 +45,7 @@ class Bar:
     def words(self) -> str:
         """The time, and all that its colour says, in words."""
         if self.outcome == "not_run":
-            return "not run"
+            return self.missing
         time = duration(self.seconds)
         if self.budget is not None:
             time += f" of {duration(self.budget)}" + (" · over budget" if self.over else "")
@@ -61,13 +65,20 @@ def bars(parts: Iterable[Json]) -> list[Bar]:
 
 
 def waits(parts: Sequence[Json], steps: Sequence[Json]) -> list[Bar]:
-    """The bar of all steps, and below it the longest wait of each table's readers and writers, where it happened."""
+    """The bar of all steps, and below it the longest wait of each table's clients, where it happened."""
     found = [Bar("the migration", 0.0, sum(number(step, "seconds") or 0.0 for step in steps))] if parts else []
     for part in parts:
         label = one_line(f"{part.get('table') or 'unnamed'}: {WAITING.get(string(part, 'access'), 'others')}")
         seconds = number(part, "longest") or 0.0
-        found.append(Bar(label, number(part, "at") or 0.0, seconds, "ok" if part.get("tries") else "not_run"))
+        outcome = "ok" if part.get("tries") else "not_run"
+        found.append(Bar(label, number(part, "at") or 0.0, seconds, outcome, missing="not measured"))
     return found
+
+
+def closed_rows(part: Json) -> str:
+    """`98% of the rows at once`: how many of the rows that were looked at were closed together, empty where none was."""
+    share = number(part, "share")
+    return f"{max(round(100 * share), 1)}% of the rows at once" if share else ""
 
 
 def timeline(rows: Sequence[Bar], label: str) -> Markup:
