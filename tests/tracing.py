@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_cutover.canaries import Wait
 from pytest_cutover.engine import PostgreSQL
 from pytest_cutover.migrate import StepsRun
 from pytest_cutover.plan.model import Step
@@ -39,6 +40,7 @@ class Traced:
     target: Target
     recording: Recording
     run: StepsRun
+    waits: list[Wait] = field(default_factory=list)
 
     @property
     def trace(self) -> Trace:
@@ -56,9 +58,18 @@ class Traced:
 
 @contextmanager
 def migrated(
-    server: Server, folder: Path, before: str, migration: str, runner: str = "sql", role: str | None = None
+    server: Server,
+    folder: Path,
+    before: str,
+    migration: str,
+    runner: str = "sql",
+    role: str | None = None,
+    watch: Sequence[str] = (),
 ) -> Iterator[Traced]:
-    """Runs `before` in a database, and `migration` in a copy of it, as a step of the runner; both are gone afterwards."""
+    """Runs `before` in a database, and `migration` in a copy of it, as a step of the runner; both are gone afterwards.
+
+    The tables to `watch` are watched meanwhile.
+    """
     number = next(_numbers)
     names = [f"traced_{number}_before", f"traced_{number}_after"]
     engine = PostgreSQL()
@@ -72,9 +83,11 @@ def migrated(
     if runner == "command":
         psql = [str(server.programs / "psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--file=migration.sql"]
         step = Step(command=psql, env=_ADDRESS)
-    with engine.tracing(server, target) as recording:
+    with engine.tracing(server, target) as recording, engine.watching(target, watch) as waits:
         run = engine.run([step], folder, server, target, role, None)
-    traced = Traced(PostgresDatabase(source, "before"), PostgresDatabase(target, "after"), target, recording, run)
+    traced = Traced(
+        PostgresDatabase(source, "before"), PostgresDatabase(target, "after"), target, recording, run, waits
+    )
     traced.after.run = run
     try:
         yield traced

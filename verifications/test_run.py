@@ -55,9 +55,9 @@ def test_backup_age(criterion, backup):
 
 
 @pytest.mark.criterion("locks")
-def test_locks(criterion, before, trace):
+def test_locks(criterion, before, recording, waits):
     """The migration keeps no table from its readers or writers for longer than allowed."""
-    finding = criterion.check(before, trace)
+    finding = criterion.check(before, recording, waits)
     assert finding, finding
 
 

@@ -15,6 +15,7 @@ from pytest_cutover.backup.metadata import check_rows
 from pytest_cutover.backup.source import FetchedBackup, fetch_backup
 from pytest_cutover.canaries import Wait, busy_tables
 from pytest_cutover.copies import Copies, Restores
+from pytest_cutover.criteria.locks import watched
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Restored, engine_of
 from pytest_cutover.errors import NotChecked, SandboxError
@@ -126,7 +127,8 @@ class Rehearsal:
                 after = self._copies.clone(self._template, "after")
                 self._say("migrate", f"{len(self.plan.file.migrate.steps)} steps")
                 migrate, target = self.plan.file.migrate, self._copies.addresses["after"]
-                busy = busy_tables(migrate.busy, (), self.plan.file.changes, self.databases["before"])
+                changes, asserted = self.plan.file.changes, watched(self.plan.criteria)
+                busy = busy_tables(migrate.busy, asserted, changes, self.databases["before"])
                 with (
                     self.engine.tracing(self.server, target) as self.recording,
                     self.engine.watching(target, busy) as self.waits,
@@ -170,6 +172,16 @@ class Rehearsal:
         """Which locks the migration held, and what work it did under them."""
         self.after()
         return self.recording.had()
+
+    def recorded(self) -> Recording:
+        """The trace, or why there is none."""
+        self.after()
+        return self.recording
+
+    def waited(self) -> list[Wait]:
+        """How long the clients of the watched tables waited."""
+        self.after()
+        return self.waits
 
     def hazards(self) -> Hazards:
         """What in the migration hurts a busy database."""

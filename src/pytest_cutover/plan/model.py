@@ -148,7 +148,7 @@ class Migrate(Section):
     busy: list[TableName] | None = Field(
         None,
         description="tables whose readers and writers are watched for how long they wait; left out: the largest three that "
-        "`[changes]` touches",
+        "`[changes]` touches; besides them, each table of a `locks` criterion with `within`",
     )
     steps: list[Step] = Field(min_length=1, description="in order; the first error stops")
 

@@ -24,6 +24,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     live_run,
     migration,
     plan,
+    recording,
     rehearsal,
     rehearsed,
     rerun,
@@ -31,6 +32,7 @@ from pytest_cutover.plugin.fixtures import (  # noqa: F401 (pytest finds them he
     rollback_name,
     rolled_back,
     trace,
+    waits,
 )
 from pytest_cutover.plugin.gathering import result_of
 from pytest_cutover.plugin.options import VERIFICATIONS, add_options, read_options

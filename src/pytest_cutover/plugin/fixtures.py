@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from pytest_cutover.canaries import Wait
 from pytest_cutover.criteria.implicit import NO_ROLLBACK
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
@@ -22,7 +23,7 @@ from pytest_cutover.plugin.claims import CLAIM, BoundCriterion
 from pytest_cutover.plugin.session import RUN
 from pytest_cutover.rehearsal import Rehearsal
 from pytest_cutover.stages import BackupState, RollbackRun
-from pytest_cutover.trace import Trace
+from pytest_cutover.trace import Recording, Trace
 
 T = TypeVar("T")
 
@@ -83,6 +84,18 @@ def migration(rehearsal: Rehearsal) -> StepsRun:
 def trace(rehearsal: Rehearsal) -> Trace:
     """Which locks the migration held, and what work it did under them."""
     return _or_not_checked(rehearsal.trace)
+
+
+@pytest.fixture
+def recording(rehearsal: Rehearsal) -> Recording:
+    """The trace, or why there is none."""
+    return _or_not_checked(rehearsal.recorded)
+
+
+@pytest.fixture
+def waits(rehearsal: Rehearsal) -> list[Wait]:
+    """How long clients of the watched tables waited while the migration ran."""
+    return _or_not_checked(rehearsal.waited)
 
 
 @pytest.fixture
