@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -199,13 +200,21 @@ def test_the_socket_file_of_another_server_is_out_of_reach(new_database: NewData
 
 @linux_only
 @root_only
-def test_an_ordinary_account_is_shut_in_as_well(new_database: NewDatabase, other_server: socket.socket) -> None:
+def test_an_ordinary_account_is_shut_in_as_well(
+    new_database: NewDatabase, other_server: socket.socket, request: pytest.FixtureRequest
+) -> None:
     """It may make a network of its own inside a user namespace; root needs none."""
     target, other = new_database(), other_server.getsockname()[1]
     # Nobody else can read root's Python, which the tests may run with.
     python = shutil.which("python3", path=os.defpath)
     if python is None:
         pytest.skip("no Python that every account may run")
+
+    # Nor may everybody read the folder that the tests run in.
+    public = Path(tempfile.mkdtemp(prefix="confined-"))
+    request.addfinalizer(lambda: shutil.rmtree(public))
+    public.chmod(0o755)
+    shutil.copytree(CONFINED, public / "confined")
 
     def reach(port: int) -> list[dict[str, object]]:
         order = {
@@ -215,7 +224,7 @@ def test_an_ordinary_account_is_shut_in_as_well(new_database: NewDatabase, other
         }  # fmt: skip
         reading, writing = os.pipe()
         with subprocess.Popen(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", CONFINED, str(writing)],
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", public / "confined", str(writing)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=(writing,), text=True,
         ) as process:  # fmt: skip
             assert process.stdin is not None and process.stdout is not None
