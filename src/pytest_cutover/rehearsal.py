@@ -250,7 +250,7 @@ class Rehearsal:
                 )
                 template, _, _ = self._restored_on(server, self.backup.facts, "interrupt")
                 self._interrupted = interrupt(
-                    self.plan, self.engine, server, template, self._backup_path, after, self.server.facts.version,
+                    self.plan, self.engine, server, template, self._backup_path, after, self.server.facts,
                     lambda text: self._say("interrupt", text),
                 )  # fmt: skip
         return self._interrupted

@@ -118,18 +118,18 @@ class Aftermath:
         self.drop(second)
         self._moved = self._values_moved(self._reference)
 
-    def hold_against(self, rehearsed: Database, *, same_version: bool) -> None:
-        """Holds the uninterrupted run against the rehearsed one.
+    def hold_against(self, rehearsed: Database, *, alike: bool) -> None:
+        """Holds the uninterrupted run against the rehearsed one, up to wording and names of roles where the servers are not `alike`.
 
         Raises:
             NotChecked: it has not done the same, so that it tells nothing of what a cut spoils.
         """
         reference = self._reference
         assert reference is not None
-        if same_version:
+        if alike:
             found = compare_states(rehearsed, reference, forward_sequences=True, varying=self.varying).listed
         else:
-            # Another version words and hashes the same in another way.
+            # Another version words and hashes the same in another way, and another server's owner has another name.
             found = [f"column:{name}" for name in rehearsed.catalog.columns.keys() ^ reference.catalog.columns.keys()]
             counts = [{name: each.rows for name, each in one.contents.items()} for one in (rehearsed, reference)]
             found += [f"table:{name}" for name, rows in counts[0].items() if counts[1].get(name) != rows]

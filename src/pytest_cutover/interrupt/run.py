@@ -15,6 +15,7 @@ from pytest_cutover.interrupt.model import WAYS, Cut, Interrupted
 from pytest_cutover.interrupt.postgresql import StatementCuts
 from pytest_cutover.interrupt.sqlite import FileCuts
 from pytest_cutover.plan.model import Plan
+from pytest_cutover.sandbox import ServerFacts
 
 
 def interrupt(
@@ -24,12 +25,12 @@ def interrupt(
     template: Any,
     backup: Path | None,
     rehearsed: Database,
-    version: str,
+    on: ServerFacts,
     progress: Callable[[str], None],
 ) -> Interrupted:
     """What becomes of the migration wherever it is cut off; `server` is one that may be killed.
 
-    `rehearsed` is the migrated database of the rehearsal, on a server of this version.
+    `rehearsed` is the migrated database of the rehearsal, on the server of these facts.
 
     Raises:
         NotChecked: the migration is none that can be judged so.
@@ -40,7 +41,7 @@ def interrupt(
         cutting = FileCuts(aftermath, server) if plan.file.engine == "sqlite" else StatementCuts(aftermath, server)
         progress("running undisturbed, twice")
         points = cutting.uninterrupted()
-        aftermath.hold_against(rehearsed, same_version=server.facts.version == version)
+        aftermath.hold_against(rehearsed, alike=(on.kind, on.version) == (server.facts.kind, server.facts.version))
         untried = cutting.untried()
         cuts = []
         for way in (way for way in cutting.ways if way not in untried):
