@@ -51,8 +51,11 @@ def compare_states(
     varying = varying or {}
     objects, taken = [], []
     for each in diff(expected.catalog, found.catalog).all:
-        tables = {table_of(expected.catalog, each.object), table_of(found.catalog, each.object)}
-        if each.object in accepted or any(f"table:{table}" in accepted for table in tables):
+        names = {each.object}
+        names |= {f"table:{table_of(catalog, each.object)}" for catalog in (expected.catalog, found.catalog)}
+        if _is_not_null(each.object, expected.catalog, found.catalog):
+            names.add(each.goes_with)
+        if names & set(accepted):
             taken.append(each.object)
         elif not (forward_sequences and only_moved_forward(expected.catalog, found.catalog, each.object)):
             objects.append((each.object, each.detail or each.kind))
@@ -72,6 +75,13 @@ def compare_states(
         return StateDifferences(tuple(objects), tuple(rows), tuple(taken), tuple(evidence))
     listed = Evidence.of("Objects that differ", ("object", "difference"), objects)
     return StateDifferences(tuple(objects), tuple(rows), tuple(taken), (listed,))
+
+
+def _is_not_null(name: str, *catalogs: Catalog) -> bool:
+    """True for the constraint by which newer servers keep that a column is NOT NULL."""
+    kind, _, rest = name.partition(":")
+    found = [catalog.constraints[rest] for catalog in catalogs if kind == "constraint" and rest in catalog.constraints]
+    return any(each.type == "not_null" for each in found)
 
 
 def table_of(catalog: Catalog, name: str) -> str | None:

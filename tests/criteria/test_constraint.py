@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.criteria.conftest import problem
+from pytest_cutover.criteria.inventory import flaw
+from pytest_cutover.postgresql import PostgresDatabase
+from pytest_cutover.sandbox import Server
+from tests.criteria.conftest import Pair, problem
 
 BASE = """
 CREATE TABLE lots (id int PRIMARY KEY, a int, status varchar(10), code text,
@@ -93,3 +99,39 @@ def test_a_missing_constraint_fails(migrated):
 def test_what_defines_no_constraint_is_a_mistake(definition):
     """Found when the plan is read."""
     assert "constraint" in problem("constraint", table="lots", name="x", definition=definition)
+
+
+@pytest.fixture
+def unenforced(traced_server: Server) -> Iterator[PostgresDatabase]:
+    """A database with a CHECK and a foreign key that are NOT ENFORCED."""
+    if traced_server.facts.major < 18:
+        pytest.skip("PostgreSQL 18 is the first that has NOT ENFORCED")
+    target = traced_server.create("unenforced")
+    with target.connect() as connection:
+        connection.execute(
+            b"CREATE TABLE t (id int PRIMARY KEY, CONSTRAINT small CHECK (id < 9) NOT ENFORCED,"
+            b" CONSTRAINT other FOREIGN KEY (id) REFERENCES t NOT ENFORCED); INSERT INTO t VALUES (10)"
+        )
+    yield (database := PostgresDatabase(target, "after"))
+    database.close()
+    traced_server.drop("unenforced")
+
+
+@pytest.mark.parametrize(
+    ("name", "enforced"), [("small", "CHECK (id < 9)"), ("other", "FOREIGN KEY (id) REFERENCES t")]
+)
+def test_one_that_is_not_enforced_fails_unless_the_plan_says_so(
+    name: str, enforced: str, unenforced: PostgresDatabase, tmp_path: Path
+) -> None:
+    """It is in the catalog, and no row is held to it; NOT VALID would hold new ones to it."""
+    pair = Pair(unenforced, unenforced, tmp_path)
+
+    for keys in ({}, {"validated": False}, {"validated": False, "definition": enforced}):
+        finding = pair.check("constraint", table="t", name=name, **keys)
+        assert not finding.holds
+        assert "NOT ENFORCED" in finding.message
+    assert pair.check(
+        "constraint", table="t", name=name, validated=False, definition=f"{enforced} NOT ENFORCED"
+    ).holds  # fmt: skip
+    there = flaw(unenforced.catalog.constraints[f"t.{name}"])
+    assert there == "is NOT ENFORCED: no row is held to it"

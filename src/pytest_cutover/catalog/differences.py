@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +27,8 @@ from pytest_cutover.names import quote_part
 
 _MAINTAIN_SINCE = 170000
 _NOT_NULL_CONSTRAINTS_SINCE = 180000
+_CHOSEN_NAME = re.compile(r"_not_null\d*$")
+"""How the name of a NOT NULL constraint ends that nobody gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,10 @@ def diff(before: Catalog, after: Catalog, *, sequences: bool = True) -> CatalogD
 
     Without `sequences` the positions of sequences are left out. A renamed object is one dropped and one added. Where
     the servers' major versions differ, what only one of them knows (the MAINTAIN privilege, named NOT NULL
-    constraints) is left out.
+    constraints) is left out. The name of a NOT NULL constraint is compared only where somebody gave it one.
     """
     before, after = _comparable(before, after), _comparable(after, before)
+    after = _with_names_of(before, after)
     old, new = before.objects(), after.objects()
     found: dict[str, Difference] = {}
     for name, each in old.items():
@@ -101,10 +105,7 @@ def diff(before: Catalog, after: Catalog, *, sequences: bool = True) -> CatalogD
             if told:
                 found[name] = Difference("altered", name, "; ".join(told))
     return CatalogDiff(
-        tuple(
-            replace(difference, goes_with=_cause(difference, found, before if difference.kind == "dropped" else after))
-            for difference in found.values()
-        )
+        tuple(replace(difference, goes_with=_cause(difference, found, before, after)) for difference in found.values())
     )
 
 
@@ -122,6 +123,32 @@ def _comparable(catalog: Catalog, other: Catalog) -> Catalog:
     return catalog
 
 
+def _with_names_of(before: Catalog, after: Catalog) -> Catalog:
+    """The second catalog, with a column's NOT NULL constraint called as in the first where nobody chose either name.
+
+    The server makes it of the table's and the column's names as they are at that moment, and one that is free.
+    """
+    old = {(each.table, each.columns): each for each in before.constraints.values() if _is_unnamed(each)}
+    renamed = {}
+    for name, each in after.constraints.items():
+        was = old.get((each.table, each.columns)) if _is_unnamed(each) else None
+        if was is not None and was.name != each.name:
+            renamed[name] = replace(each, name=was.name)
+    while clashing := [
+        name for name, each in renamed.items() if each.full_name in after.constraints.keys() - renamed.keys()
+    ]:
+        for name in clashing:
+            del renamed[name]
+    if not renamed:
+        return after
+    constraints = (renamed.get(name, each) for name, each in after.constraints.items())
+    return replace(after, constraints={each.full_name: each for each in constraints})
+
+
+def _is_unnamed(each: Constraint) -> bool:
+    return each.type == "not_null" and _CHOSEN_NAME.search(each.name) is not None
+
+
 def _without_maintain(acl: Acl) -> Acl:
     return tuple(grant for grant in acl if grant.privilege != "MAINTAIN")
 
@@ -136,8 +163,9 @@ def _owner(each: CatalogObject, catalog: Catalog) -> str:
     return getattr(each, "owner", None) or ""
 
 
-def _cause(difference: Difference, found: dict[str, Difference], catalog: Catalog) -> str:
+def _cause(difference: Difference, found: dict[str, Difference], before: Catalog, after: Catalog) -> str:
     """The name of the difference that this one goes with, empty where it stands for itself."""
+    catalog = before if difference.kind == "dropped" else after
     for name, relation in _possible_causes(catalog.objects()[difference.object], catalog):
         cause = found.get(name)
         if cause is None:
@@ -147,9 +175,22 @@ def _cause(difference: Difference, found: dict[str, Difference], catalog: Catalo
             return name
         if relation == "copy" and alike and (difference.kind != "altered" or cause.detail == difference.detail):
             return name
-        if relation == "means" and difference.kind != "altered":
+        if relation == "means" and (
+            difference.kind != "altered" or _follows_a_renamed_column(difference.object, before, after)
+        ):
             return name
     return ""
+
+
+def _follows_a_renamed_column(name: str, before: Catalog, after: Catalog) -> bool:
+    """True for a NOT NULL constraint that is the same but for what its column is called."""
+    old, new = before.objects()[name], after.objects()[name]
+    return (
+        isinstance(old, Constraint)
+        and isinstance(new, Constraint)
+        and old.columns != new.columns
+        and replace(new, columns=old.columns, definition=old.definition) == old
+    )
 
 
 def _possible_causes(each: CatalogObject, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -157,6 +198,9 @@ def _possible_causes(each: CatalogObject, catalog: Catalog) -> Iterator[tuple[st
     if isinstance(each, (OfTable, Index, Other)) and each.table is not None:
         yield f"table:{each.table}", "part"
         yield f"view:{each.table}", "part"
+    if isinstance(each, Constraint) and each.type == "not_null":
+        for column in each.columns:
+            yield f"column:{each.table}.{quote_part(column)}", "means"
     if isinstance(each, (Constraint, Index, Trigger)) and each.parent is not None:
         yield f"{each.KIND}:{each.parent}", "copy"
     if isinstance(each, Column) or (isinstance(each, Constraint) and each.type in ("check", "not_null")):
@@ -164,9 +208,6 @@ def _possible_causes(each: CatalogObject, catalog: Catalog) -> Iterator[tuple[st
             yield f"{each.KIND}:{parent}.{quote_part(each.name)}", "copy"
     if isinstance(each, Constraint) and each.type == "trigger":
         yield f"trigger:{each.full_name}", "part"
-    if isinstance(each, Constraint) and each.type == "not_null":
-        for column in each.columns:
-            yield f"column:{each.table}.{quote_part(column)}", "means"
     if isinstance(each, Index) and each.constraint is not None:
         yield f"constraint:{each.constraint}", "part"
     if isinstance(each, Sequence) and each.owned_by is not None:

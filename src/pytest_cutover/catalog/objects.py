@@ -100,7 +100,7 @@ class Table(InSchema):
 
 @dataclass(frozen=True, slots=True)
 class Column(OfTable):
-    """A column. `position` counts the living columns from 1.
+    """A column. `position` counts the living columns from 1; `nullable` says that a row may hold NULL there.
 
     `collation`, `storage`, `compression`, `statistics` are None where they are the type's or the server's default;
     `identity` is "always" or "by default"; `generated` is "stored" or "virtual", its expression then in `default`.
@@ -146,6 +146,11 @@ class Constraint(OfTable):
     suspended: tuple[str, ...] = ()
     parent: str | None = None
     comment: str | None = None
+
+    @property
+    def enforced(self) -> bool:
+        """Whether rows are held to it at all: since PostgreSQL 18 one may be NOT ENFORCED."""
+        return not self.definition.endswith(" NOT ENFORCED")
 
 
 @dataclass(frozen=True, slots=True)

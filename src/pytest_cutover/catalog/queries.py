@@ -74,10 +74,17 @@ ORDER BY n.nspname, c.relname
 def columns(version: int) -> str:
     """Living columns of tables, views and composite types, in their order."""
     compression = "nullif(a.attcompression, '')" if version >= 140000 else "NULL"
+    # Since 18 a column may be NOT NULL of which the rows that were there were never looked at: they may hold NULL.
+    proved = (
+        "(a.attrelid, a.attnum) NOT IN (SELECT v.conrelid, v.conkey[1] FROM pg_constraint v"
+        " WHERE v.contype = 'n' AND NOT v.convalidated AND v.conrelid <> 0)"
+        if version >= 180000
+        else "true"
+    )
     # Before 17 the default is -1, since then NULL.
     return f"""
 SELECT a.attrelid AS relation, a.attname AS name, a.attnum AS number, format_type(a.atttypid, a.atttypmod) AS type,
-       a.attnotnull AS not_null, pg_get_expr(ad.adbin, ad.adrelid) AS default, nullif(a.attidentity, '') AS identity,
+       a.attnotnull AND {proved} AS not_null, pg_get_expr(ad.adbin, ad.adrelid) AS default, nullif(a.attidentity, '') AS identity,
        nullif(a.attgenerated, '') AS generated,
        CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN a.attcollation::regcollation::text END AS collation,
        CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage END AS storage, {compression} AS compression,

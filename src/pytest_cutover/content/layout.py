@@ -107,15 +107,12 @@ def stored_relations(connection: psycopg.Connection, catalog: Catalog) -> dict[s
     indexes: dict[str, list[Index]] = {}
     for index in catalog.indexes.values():
         indexes.setdefault(index.table, []).append(index)
-    # From 18 on a NOT NULL may be declared of rows that were never looked at.
-    unproved = [each for each in catalog.constraints.values() if each.type == "not_null" and not each.validated]
-    unsure = {(each.table, name) for each in unproved for name in each.columns}
     found = {}
     for name, table in catalog.tables.items():
         if name in skipped or table.partition_of is not None:
             continue
         columns = catalog.columns_of(name)
-        sure = {each.name for each in columns if not each.nullable and (name, each.name) not in unsure}
+        sure = {each.name for each in columns if not each.nullable}
         kinds = {each.name: each.type for each in columns if each.generated != "virtual"}
         usable = [each for each in indexes.get(name, ()) if _identifies(catalog, each, sure & set(kinds))]
         usable.sort(key=lambda each: (not each.primary, len(each.columns), each.full_name))

@@ -28,7 +28,7 @@ class ColumnIs(TableKind):
     PROVES: ClassVar[str] = (
         "The catalog describes the column as given. Types are compared in any spelling (int4, integer), and what a domain "
         'adds counts. `default = ""` or `default = false` means that PostgreSQL supplies nothing: no default, no identity, '
-        "no generated value."
+        "no generated value. A NOT NULL that is NOT VALID (since PostgreSQL 18) leaves it nullable."
     )
     CANNOT: ClassVar[str] = (
         "It says nothing of the values: `not_null`, `where` and `accepted` do. A trigger may fill it."

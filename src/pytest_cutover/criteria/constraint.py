@@ -26,7 +26,8 @@ class ConstraintIs(TableKind):
     ASKS_ROWS_BEFORE: ClassVar[bool] = False
     PROVES: ClassVar[str] = (
         "The catalog holds the constraint and calls it validated; the triggers that enforce a foreign key fire. The "
-        "definition may be written as in CREATE TABLE or as PostgreSQL prints it."
+        "definition may be written as in CREATE TABLE or as PostgreSQL prints it. One that is NOT ENFORCED (since PostgreSQL "
+        "18) fails, unless the definition says so."
     )
     CANNOT: ClassVar[str] = (
         "A CHECK also accepts NULL: `where` does not. Definitions are compared as written, so that two that mean the same "
@@ -84,6 +85,8 @@ class ConstraintIs(TableKind):
             wrong.append(f"is {found.definition}, expected is {self.definition}")
         if found.validated != self.validated:
             wrong.append("is not validated" if self.validated else "is validated, expected is NOT VALID")
+        if not found.enforced and self.definition is None:
+            wrong.append("is NOT ENFORCED: no row is held to it")
         if found.suspended:
             wrong.append(f"is not enforced: its triggers on {', '.join(found.suspended)} do not fire")
         return wrong

@@ -163,6 +163,8 @@ def flaw(found: Any) -> str:
     if isinstance(found, Constraint):
         if found.suspended:
             return "is switched off: its triggers do not fire"
+        if not found.enforced:
+            return "is NOT ENFORCED: no row is held to it"
         return "" if found.validated else "is not validated: rows that were there may violate it"
     if isinstance(found, Trigger):
         return "" if found.enabled not in ("disabled", "replica") else f"is {found.enabled}: it does not fire"

@@ -74,13 +74,23 @@ def _rows(after: Database) -> str:
 
 
 def _undeclared(found: CatalogDiff, changes: Changes, before: Database, after: Database) -> list[tuple[str, str]]:
-    declared = {"added": set(changes.added), "dropped": set(changes.dropped), "altered": set(changes.altered)}
+    declared = {
+        *(("added", name) for name in changes.added),
+        *(("dropped", name) for name in changes.dropped),
+        *(("altered", name) for name in changes.altered),
+    }
+    named = {each.object: each for each in found.all}
+
+    def is_declared(each: Difference | None) -> bool:
+        """Whether the plan declares it, or what it goes with."""
+        while each is not None and (each.kind, each.object) not in declared:
+            each = named.get(each.goes_with)
+        return each is not None
+
     return [
         (each.object, f"{each.kind}, which the plan does not declare" + (f" ({each.detail})" if each.detail else ""))
         for each in found.all
-        if each.object not in declared[each.kind]
-        and each.goes_with not in declared[each.kind]
-        and not _expected_position(each, changes, before, after)
+        if not is_declared(each) and not _expected_position(each, changes, before, after)
     ]
 
 
