@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_cutover.cli import main
+from pytest_cutover.criteria import KINDS
+from pytest_cutover.plan.load import load_plans
 from tests.report import samples
 
 
@@ -26,6 +28,12 @@ def listed(path: Path) -> list[dict[str, Any]]:
 
 def sign_off(path: Path, *arguments: str) -> int:
     return main(["sign-off", "--result", str(path), *arguments])
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plan of this repository is beside a result that a test writes."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_a_go_is_signed_off_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,3 +152,80 @@ def test_no_text_acts_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixtur
     sign_off(written(tmp_path, samples.go()), "--by", "a\x1b[31m\nteam")
 
     assert "a\\x1b[31m\\nteam" in capsys.readouterr().out
+
+
+PLAN = """\
+title = "t"
+engine = "sqlite"
+[backup]
+path = "../../shop.db"
+[migrate]
+steps = [{ sql = "01.sql" }]
+[[criteria]]
+id = "filled"
+kind = "not_null"
+table = "parcels"
+columns = ["id"]
+"""
+
+
+@pytest.fixture
+def rehearsed(tmp_path: Path) -> Path:
+    """A result that is GO, of a plan that is beside it."""
+    folder = tmp_path / "migrations/vatsim_cid"
+    folder.mkdir(parents=True)
+    (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
+    (folder / "01.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    plan = load_plans([folder], tmp_path, KINDS)[0]
+    result = samples.go()
+    result["plans"][0]["hashes"] = {"plan": plan.plan_sha256, "migration": plan.migration_sha256}
+    return written(tmp_path, result)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("01.sql", "DELETE FROM parcels;\n", "the migration of vatsim_cid changed since the result was written"),
+        ("plan.toml", PLAN.replace('["id"]', '["size"]'), "plan.toml of vatsim_cid"),
+        ("plan.toml", "title = 1", "vatsim_cid cannot be read"),
+        ("plan.toml", None, "there is no plan vatsim_cid in migrations/"),
+    ],
+)
+def test_an_approval_is_of_the_files_that_were_rehearsed(
+    rehearsed: Path, file: str, text: str | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sign-off --verify && ./deploy` must not deploy what nobody rehearsed."""
+    assert sign_off(rehearsed, "--by", "release team") == 0
+    assert sign_off(rehearsed, "--verify") == 0
+
+    path = rehearsed.parent / "migrations/vatsim_cid" / file
+    path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+
+    assert sign_off(rehearsed, "--verify") == 1
+    assert said in capsys.readouterr().err
+    assert sign_off(rehearsed, "--by", "release team") == 1
+    assert said in capsys.readouterr().err
+
+
+def test_where_no_plan_is_the_approval_says_that_it_compared_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, samples.go())
+    sign_off(path, "--by", "release team")
+
+    assert sign_off(path, "--verify") == 0
+    assert "the plans were not compared with it: there is no folder migrations/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ["criterion", "plan", "none"])
+def test_a_go_that_does_not_follow_is_no_result(tmp_path: Path, part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    result = samples.go()
+    if part == "criterion":
+        result["plans"][0]["criteria"][0]["outcome"] = "failed"
+    elif part == "plan":
+        result["plans"][0]["verdict"] = "NO-GO"
+    else:
+        result["plans"] = []
+
+    assert sign_off(written(tmp_path, result), "--by", "a team") == 2
+    assert "its verdict does not follow from its criteria" in capsys.readouterr().err

@@ -127,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         "--result", default=Path("reports/result.json"), type=Path, metavar="PATH",
         help="the result (default: reports/result.json)",
     )  # fmt: skip
+    sign_off.add_argument(
+        "--plans", default="migrations", type=Path, metavar="DIR", help="the plans that the result tells of"
+    )
     sign_off.set_defaults(run=commands.sign_off)
     add_compare(subparsers)
 

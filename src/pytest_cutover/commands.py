@@ -164,17 +164,21 @@ def sign_off(given: argparse.Namespace) -> int:
         raise CutoverError("give either --by WHO to sign off, or --verify to see who did")
     if not given.verify:
         try:
-            entry = sign(given.result, given.by, given.what, given.despite)
+            entry = sign(given.result, given.by, given.what, given.despite, given.plans)
         except SignOffRefusedError as refusal:
             print(f"cutover: {refusal}", file=sys.stderr)
             return 1
         print(f"{given.result}: {_signed(entry)}")
         return 0
-    verified = verify(given.result)
+    verified = verify(given.result, given.plans)
     for entry in verified.bound:
         print(f"{given.result}: {_signed(entry)}")
     if verified.bound:
-        return 0
+        for text in verified.stale or ():
+            print(f"cutover: what was signed off is not what is here: {text}", file=sys.stderr)
+        if verified.stale is None:
+            print(f"the plans were not compared with it: there is no folder {given.plans}/; name it with --plans=DIR")
+        return 1 if verified.stale else 0
     count = len(verified.others)
     said = "nobody signed it off"
     if count:

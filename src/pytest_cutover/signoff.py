@@ -17,11 +17,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pytest_cutover.errors import CutoverError
+from pytest_cutover.criteria import KINDS
+from pytest_cutover.errors import CutoverError, PlanError
+from pytest_cutover.plan.load import find_plan_folders, load_plans
+from pytest_cutover.plugin.claims import marked_kinds
 from pytest_cutover.report.deployment import render_deployment
 from pytest_cutover.report.files import DEPLOYMENT
 from pytest_cutover.report.result import FORMAT, write_text
-from pytest_cutover.verdict import GO, WAIVED
+from pytest_cutover.verdict import FAILED, GO, NOT_CHECKED, PASSED, WAIVED, overall
 
 SIGN_OFFS = "sign-off.json"
 
@@ -47,18 +50,21 @@ class SignOff:
 
 @dataclass(frozen=True)
 class Verified:
-    """The approvals of a result as it is now, and those of other ones."""
+    """The approvals of a result as it is now, and those of other ones; `stale` says which plans are not those that it
+    tells of, and is None where there are no plans to compare with."""
 
     sha256: str
+    stale: tuple[str, ...] | None
     bound: tuple[SignOff, ...] = field(default=())
     others: tuple[SignOff, ...] = field(default=())
 
 
-def sign(path: Path, by: str, what: str = "", despite: str = "") -> SignOff:
+def sign(path: Path, by: str, what: str = "", despite: str = "", plans: Path = Path("migrations")) -> SignOff:
     """Adds an approval of the result at `path` to the list beside it; `deployment.md` beside it shows it.
 
     Raises:
-        SignOffRefusedError: the verdict is not GO, and no reason is given to go on despite it. Nothing was written.
+        SignOffRefusedError: the verdict is not GO, and no reason is given to go on despite it; or a plan in the folder
+            `plans` is not the one that the result tells of. Nothing was written.
         CutoverError: the result or the list cannot be read.
     """
     result, sha256 = _read_result(path)
@@ -73,6 +79,9 @@ def sign(path: Path, by: str, what: str = "", despite: str = "") -> SignOff:
             f"not signed off: the verdict of {path} is {verdict or 'none: nothing was rehearsed'}{reason}\n"
             "Whoever goes on all the same says why: --despite REASON."
         )
+    stale = list(_stale(result, plans))
+    if stale:
+        raise SignOffRefusedError(f"not signed off: {'; '.join(stale)}. Run pytest again")
     entry = SignOff(
         by.strip(), what.strip() or _what(result), datetime.now(timezone.utc).isoformat(timespec="seconds")[:19] + "Z",
         verdict, str(result.get("run_id", "")), tuple(plan["name"] for plan in result["plans"]), tuple(_waived(result)),
@@ -87,16 +96,18 @@ def sign(path: Path, by: str, what: str = "", despite: str = "") -> SignOff:
     return entry
 
 
-def verify(path: Path) -> Verified:
-    """The approvals beside the result at `path`, by whether they are of the result as it is now.
+def verify(path: Path, plans: Path = Path("migrations")) -> Verified:
+    """The approvals beside the result at `path`, by whether they are of the result as it is now; and whether the plans
+    in the folder `plans` still are what it tells of.
 
     Raises:
         CutoverError: the result or the list cannot be read.
     """
-    _, sha256 = _read_result(path)
+    result, sha256 = _read_result(path)
     listed = _read_list(path.parent)
     return Verified(
         sha256,
+        None if not plans.is_dir() else tuple(_stale(result, plans)),
         tuple(each for each in listed if each.result_sha256 == sha256),
         tuple(each for each in listed if each.result_sha256 != sha256),
     )
@@ -112,7 +123,43 @@ def _read_result(path: Path) -> tuple[dict[str, Any], str]:
         raise CutoverError(f"{path}: is not JSON: {error}") from error
     if not isinstance(result, dict) or result.get("format") != FORMAT or "verdict" not in result:
         raise CutoverError(f"{path}: is not a result of format {FORMAT}; run pytest again")
+    if result["verdict"] == GO and not _follows(result):
+        raise CutoverError(f"{path}: its verdict does not follow from its criteria: run pytest again")
     return result, hashlib.sha256(content).hexdigest()
+
+
+def _follows(result: Mapping[str, Any]) -> bool:
+    """True where everything in the result is a GO as its verdict is."""
+    try:
+        outcomes = [[each["outcome"] for each in plan["criteria"]] for plan in result["plans"]]
+        return overall([plan["verdict"] for plan in result["plans"]]) == GO and all(
+            {PASSED, WAIVED} & set(found) and not {FAILED, NOT_CHECKED} & set(found) for found in outcomes
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+def _stale(result: Mapping[str, Any], plans: Path) -> Iterator[str]:
+    """The plans of the result that are other ones now, in words; none where there is no folder of plans."""
+    if not plans.is_dir():
+        return
+    folders = {folder.name: folder.resolve() for folder in find_plan_folders(plans)}
+    root = plans.resolve().parent
+    own = [kind for kind in marked_kinds(root / "verifications") if kind not in KINDS]
+    for plan in result["plans"]:
+        name, hashes = str(plan["name"]), plan.get("hashes", {})
+        if name not in folders:
+            yield f"there is no plan {name} in {plans}/"
+            continue
+        try:
+            now = load_plans([folders[name]], root, KINDS, own)[0]
+        except PlanError as error:
+            yield f"{name} cannot be read: {error}"
+            continue
+        if hashes.get("migration") != now.migration_sha256:
+            yield f"the migration of {name} changed since the result was written"
+        elif hashes.get("plan") != now.plan_sha256:
+            yield f"plan.toml of {name}, or a file that its criteria name, changed since the result was written"
 
 
 def _read_list(folder: Path) -> list[SignOff]:

@@ -223,6 +223,23 @@ def test_every_file_beside_a_command_is_part_of_the_migration(tmp_path: Path) ->
     assert _read(tmp_path, text).migration_sha256 != first
 
 
+@pytest.mark.parametrize("named", ["../../tools/go.py", "../../tools", "--script=../../tools/go.py"])
+def test_a_program_elsewhere_in_the_repository_is_part_of_the_migration(tmp_path: Path, named: str) -> None:
+    """A live run is compared with a rehearsal of the same program alone."""
+    text = GOOD.replace(
+        '{ sql = "01.sql" }', f'{{ command = ["{{python}}", "{named}", "../../reports/of.json", "/"] }}'
+    )
+    for path in ("tools/go.py", "reports/of.json"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("1")
+    first = _read(tmp_path, text).migration_sha256
+
+    (tmp_path / "reports/of.json").write_text("what a run wrote is not part of it")
+    assert _read(tmp_path, text).migration_sha256 == first
+    (tmp_path / "tools/go.py").write_text("2")
+    assert _read(tmp_path, text).migration_sha256 != first
+
+
 def test_a_flyway_step_is_read_as_flyway_would(tmp_path: Path) -> None:
     """All that is wrong with its folder and settings is told with the rest."""
     step = 'steps = [{ flyway = "sql", settings = { outOfOder = true } }]'

@@ -107,7 +107,7 @@ class _Reader:
         return Plan(
             name=self.folder.name, folder=self.folder, root=self.root, file=file, criteria=known,
             plan_sha256=plan_hash(self.folder, content, known),
-            migration_sha256="" if self.problems else migration_hash(self.folder, file),
+            migration_sha256="" if self.problems else migration_hash(self.folder, self.root, file),
         )  # fmt: skip
 
     def _validate(self, model: type[Any], raw: Any, where: str) -> Any:
