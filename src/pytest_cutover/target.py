@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ _PINNED = {
     "TimeZone": "UTC", "DateStyle": "ISO,YMD", "IntervalStyle": "postgres", "bytea_output": "hex",
     "extra_float_digits": "1",
 }  # fmt: skip
+_LIBPQ_SETTINGS = ("PGTZ", "PGDATESTYLE", "PGGEQO")
+"""Settings that libpq sends to the server in a way that outweighs those of `options`."""
+_environment = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,22 @@ class Target:
             "password": self.password or None, "options": " ".join(options).strip(), "application_name": name,
             "client_encoding": "UTF8", "connect_timeout": timeout_s,
         }  # fmt: skip
-        return psycopg.connect(make_conninfo(**wanted), autocommit=autocommit)
+        with _without_libpq_settings():
+            return psycopg.connect(make_conninfo(**wanted), autocommit=autocommit)
+
+
+@contextmanager
+def _without_libpq_settings() -> Iterator[None]:
+    """Within it the environment has no setting for a session, so that none reads a time otherwise than another does."""
+    if not any(name in os.environ for name in _LIBPQ_SETTINGS):
+        yield
+        return
+    with _environment:
+        taken = {name: os.environ.pop(name) for name in _LIBPQ_SETTINGS if name in os.environ}
+        try:
+            yield
+        finally:
+            os.environ.update(taken)
 
 
 def _service(name: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -112,6 +113,45 @@ def test_what_does_more_than_read_is_refused(database: LivePostgres, production:
             ask(statement)  # type: ignore[operator]
 
     assert rows(production) == 2
+
+
+@pytest.mark.parametrize("places", ["the role", "the address", "the role's name", "the database"])
+def test_a_name_without_a_schema_means_what_it_meant_in_the_rehearsal(
+    production: Target, new_database: Callable[..., Target], places: str
+) -> None:
+    """A rehearsal knows neither the settings of a live role nor those of an address; a database's own are compared."""
+    shadow = "CREATE SCHEMA onlooker; CREATE TABLE onlooker.parcels (id int); INSERT INTO onlooker.parcels VALUES (9);"
+    target = new_database(SCHEMA + ROWS + shadow)
+    with production.connect() as connection:
+        connection.execute("CREATE ROLE onlooker LOGIN PASSWORD 'x'; GRANT pg_read_all_data TO onlooker")
+        if places == "the role":
+            connection.execute("ALTER ROLE onlooker SET search_path = onlooker")
+    parameters = {"options": "-csearch_path=onlooker"} if places == "the address" else {}
+    if places == "the database":
+        execute(target, f"ALTER DATABASE {target.database} SET search_path = 'Other One', \"$user\", public")
+    view = LivePostgres(Target(target.host, target.port, target.database, "onlooker", "x", parameters))
+    try:
+        assert outcome(view, "query", sql="SELECT max(id) FROM parcels", value=2).startswith("holds")
+        with view.checking("c"):
+            assert view.frame("SELECT max(id) AS id FROM parcels")["id"].tolist() == [2]
+            shown = view.scalar("SELECT current_setting('search_path')")
+            assert shown == ('"Other One", public' if places == "the database" else "public")
+    finally:
+        view.close()
+        execute(production, "DROP OWNED BY onlooker; DROP ROLE onlooker")
+
+
+def test_settings_of_the_environment_do_not_reach_a_session(
+    production: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libpq sends PGTZ and PGDATESTYLE in a way that outweighs the session's own settings."""
+    for name, value in {"PGTZ": "Asia/Tokyo", "PGDATESTYLE": "German", "PGGEQO": "off"}.items():
+        monkeypatch.setenv(name, value)
+    with production.connect() as connection:
+        found = connection.execute("SELECT '2026-01-01 00:00Z'::timestamptz::text, current_setting('geqo')").fetchone()
+
+    assert found == ("2026-01-01 00:00:00+00", "on")
+    assert os.environ["PGTZ"] == "Asia/Tokyo"
 
 
 def test_a_function_that_writes_is_refused_by_the_server(database: LivePostgres, production: Target) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from pytest_cutover.errors import NotChecked, QueryError, describe_error
 from pytest_cutover.live import limits
 from pytest_cutover.live.ranges import BY_INDEX, find_ranges
 from pytest_cutover.live.scans import Scales
-from pytest_cutover.names import parse_relation, quote_identifier
+from pytest_cutover.names import DEFAULT_SCHEMA, parse_relation, quote_identifier
 from pytest_cutover.plan.model import Live
 from pytest_cutover.plan.values import Size, format_duration
 from pytest_cutover.postgresql import PostgresDatabase
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 _CANCELLED = "57014"
+_DATABASE_PATH = """
+SELECT pg_catalog.substring(each, '^search_path=(.*)$')
+FROM pg_catalog.pg_db_role_setting AS s, pg_catalog.unnest(s.setconfig) AS each
+WHERE s.setrole = 0 AND each LIKE 'search\\_path=%'
+AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+"""
+_OWN_SCHEMA = re.compile(r'"\$user"\s*(,\s*|$)')
+"""The schema that is called as the role: another one for the role of a live run."""
 _CRITERION = "SAVEPOINT cutover_criterion"
 _UNDO = "ROLLBACK TO SAVEPOINT cutover_criterion"
 
@@ -88,6 +97,7 @@ class LivePostgres(PostgresDatabase):
                 self._unreachable = f"{self.target.shown} cannot be reached: {_harmless(error, self.target)}"
                 raise NotChecked(self._unreachable) from None
             self._connection.prepare_threshold = None
+            self._find_names_as_rehearsed(self._connection)
         return self._connection
 
     @contextmanager
@@ -198,6 +208,11 @@ class LivePostgres(PostgresDatabase):
 
         engine = super()._make_engine()
 
+        @sqlalchemy.event.listens_for(engine, "connect")
+        def find_names(connection: psycopg.Connection, _: Any) -> None:
+            self._find_names_as_rehearsed(connection)
+            connection.commit()
+
         @sqlalchemy.event.listens_for(engine, "before_cursor_execute")
         def refuse(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
             # With parameters the protocol allows one statement only, but it has no text that could be parsed here.
@@ -209,6 +224,20 @@ class LivePostgres(PostgresDatabase):
                 raise QueryError("a live database is only read: write a SELECT", "25006")
 
         return engine
+
+    def _find_names_as_rehearsed(self, connection: psycopg.Connection) -> None:
+        """Lets a name without a schema mean what it means in a rehearsal, whatever the address or the role has set.
+
+        Raises:
+            NotChecked: the server does not tell the database's own setting.
+        """
+        try:
+            row = connection.execute(_DATABASE_PATH).fetchone()
+            path = _OWN_SCHEMA.sub("", row[0] if row is not None else "").strip(", ") or DEFAULT_SCHEMA
+            connection.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
+        except psycopg.Error as error:
+            self._unreachable = f"the server does not tell its search_path: {_harmless(error, self.target)}"
+            raise NotChecked(self._unreachable) from None
 
     # The snapshot and its limits.
 
