@@ -191,6 +191,21 @@ def test_plain_pytest_counts_in_the_verdict(project: Project) -> None:
     assert project.run() == 1, project.output
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    return after.scalar('SELECT 1') == 2\n",
+        "    thread = threading.Thread(target=lambda: after.wrong)\n    thread.start()\n    thread.join()\n",
+    ],
+    ids=["returned", "in a thread"],
+)
+def test_what_a_check_does_not_assert_itself_is_no_proof(project: Project, body: str) -> None:
+    project.write("verifications/test_plain.py", f"import threading\n\ndef test_plain(after):\n{body}")
+
+    assert project.run() == 1, project.output
+    assert project.outcome("test_plain.py::test_plain[first]") == "failed"
+
+
 def test_a_check_cannot_write(project: Project) -> None:
     project.write("verifications/test_plain.py", "def test_writes(after):\n    after.query('DELETE FROM parcels')\n")
 
@@ -251,6 +266,19 @@ def test_an_interrupted_run_is_no_go_and_leaves_nothing(
         assert project.result["verdict"] == "INCOMPLETE"
     else:
         assert not (project.root / "reports" / "result.json").exists()
+
+
+@pytest.mark.parametrize("hook", ["trylast=True", "wrapper=True"])
+def test_no_plugin_makes_a_success_of_a_no_go(project: Project, hook: str) -> None:
+    """Some plugins set the exit status to 0 where tests failed; a deployment looks at nothing else."""
+    project.plan(migration=MIGRATION.replace("50", "NULL"))
+    body = "    yield\n    session.exitstatus = 0\n" if "wrapper" in hook else "    session.exitstatus = 0\n"
+    project.write(
+        "verifications/conftest.py",
+        f"import pytest\n\n@pytest.hookimpl({hook})\ndef pytest_sessionfinish(session):\n{body}",
+    )
+
+    assert project.run() == 1, project.output
 
 
 def test_no_plan_at_all_is_incomplete(project: Project) -> None:

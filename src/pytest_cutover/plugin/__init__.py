@@ -46,6 +46,9 @@ from pytest_cutover.verdict import EXIT_STATUS
 # With these pytest runs no test: there is no verdict, and an earlier one stays.
 _ONLY_TELLS = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
+_UNSEEN = ("PytestReturnNotNoneWarning", "PytestUnhandledThreadExceptionWarning")
+"""What pytest only warns of, and a check would pass with: it returned what it should assert, or failed in a thread."""
+
 _STYLES: dict[str, dict[str, bool]] = {
     "plain": {}, "good": {"green": True}, "bad": {"red": True}, "warn": {"yellow": True}, "dim": {"light": True},
     "bold": {"bold": True},
@@ -116,6 +119,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.resolve().is_relative_to(folder) or item.get_closest_marker(MARKER) is not None:
             claim = claim_of(item)
             item.stash[CLAIM] = claim
+            for warning in _UNSEEN:
+                item.add_marker(pytest.mark.filterwarnings(f"error::pytest.{warning}"))
             run.claims[item.nodeid] = {"plan": claim.plan, "id": claim.id, "kind": claim.kind}
             for name in [claim.plan] if claim.plan else [each.name for each in run.plans]:
                 run.remaining[name] = run.remaining.get(name, 0) + 1
@@ -204,25 +209,38 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return PlanScheduling(config, log, [each.name for each in run.plans])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Computes the verdict, writes the results, and lets the verdict set the exit status."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """Computes the verdict, writes the results, and lets the verdict set the exit status, whatever plugins made of it."""
     config = session.config
     run = config.stash.get(RUN, None)
     if run is None or config.option.collectonly:
+        yield
         return
+    status = _finish(session, run, exitstatus)
+    yield
+    if status:
+        session.exitstatus = status
+
+
+def _finish(session: pytest.Session, run: Run, exitstatus: int) -> int:
+    """The exit status that no plugin may make a success, 0 where there is none; the results are written."""
+    config = session.config
     try:
         if hasattr(config, "workerinput"):
             config.workeroutput["cutover_claims"] = run.claims  # type: ignore[attr-defined]
-            return
+            return 0
         run.result = result_of(run)
         write_files(run.result, run.options.report_dir)
     finally:
         run.close()
-    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        # A failure that belongs to no plan is no part of the verdict, but it is no success either.
-        stray = run.stray_failures or (not run.plans and exitstatus == pytest.ExitCode.TESTS_FAILED)
-        session.exitstatus = EXIT_STATUS[run.result["verdict"]] or int(stray)
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        return exitstatus
+    # A failure that belongs to no plan is no part of the verdict, but it is no success either.
+    stray = run.stray_failures or (not run.plans and exitstatus == pytest.ExitCode.TESTS_FAILED)
+    status = EXIT_STATUS[run.result["verdict"]] or int(stray)
+    session.exitstatus = status
+    return status
 
 
 def _is_plain(item: pytest.Item, folder: Path) -> bool:
