@@ -210,6 +210,25 @@ def test_a_plan_behind_a_symbolic_link(branch: Project) -> None:
     branch.write("kept/01.sql", "SELECT 2;")
 
     assert list(selected(branch).plans) == ["second"]
+    branch.write("kept/plan.toml", PLAN.replace('kind = "weights"', 'kind = "other"'))
+    assert [(each.what, each.subject) for each in selected(branch).weakened] == [("criterion changed", "weights: kind")]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "subject"),
+    [
+        ("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["verifications"]\naddopts = "-k x"\n', "pyproject.toml [tool.pytest.ini_options] addopts"),
+        ("pyproject.toml", '[tool.cutover]\nplans = "a"\n[tool.pytest.ini_options]\ntestpaths = ["verifications"]\n', "pyproject.toml [tool.cutover] plans"),
+        ("pyproject.toml", "", "pyproject.toml [tool.pytest.ini_options] testpaths"),
+        ("pytest.ini", "[pytest]\naddopts = -p swallow\n", "pytest.ini [pytest] addopts"),
+        ("pytest.toml", '[pytest]\naddopts = ["-x"]\n', "pytest.toml [pytest] addopts"),
+        ("setup.cfg", "[metadata]\nname = a\n[tool:pytest]\npython_files = a.py\n", "setup.cfg [tool:pytest] python_files"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_decides_what_runs_is_named(branch: Project, file: str, text: str, subject: str) -> None:
+    branch.write(file, text)
+
+    assert [(each.what, each.subject) for each in selected(branch).weakened] == [("setting changed", subject)]
 
 
 @pytest.mark.parametrize("revision", ["mian", "", "--output=x", "main:conftest.py", "origin/main"])

@@ -19,6 +19,7 @@ engine = "postgresql"
 [backup]
 path = "backup.sql"
 max_age = "7d"
+prelude = ["roles.sql"]
 expect = { tables = 8, rows = { parcels = ">=1000" } }
 [migrate]
 role = "app"
@@ -29,6 +30,8 @@ steps = [{ sql = "01.sql", budget = "300ms" }]
 name = "manual"
 budget = "60s"
 steps = [{ sql = "back.sql", budget = "10s" }]
+[targets]
+production = "${PRODUCTION}"
 [report]
 mask = ["*.email"]
 [changes]
@@ -110,6 +113,10 @@ def test_nothing_is_weakened_by_itself() -> None:
         ('budget = "500ms"', 'budget = "500ms"\nrerun = "refuses"', "setting changed", "migrate.rerun"),
         ('mask = ["*.email"]\n', "", "setting changed", "report.mask"),
         ('"fail"', '"warn"', "setting relaxed", "migrate.hazards"),
+        ('"fail"', '"fail"\nbusy = ["tiny"]', "setting changed", "migrate.busy"),
+        ("[report]", '[live]\nlock = "10h"\n[report]', "setting changed", "live.lock"),
+        ("${PRODUCTION}", "${STAGING}", "setting changed", "targets.production"),
+        ('sql = "01.sql", budget = "300ms"', 'sql = "02.sql"', "budget removed", "step 01.sql"),
     ],
 )
 def test_each_weakening_is_named(old: str, new: str, what: str, subject: str) -> None:
@@ -136,6 +143,8 @@ def test_each_weakening_is_named(old: str, new: str, what: str, subject: str) ->
         ("tables = 8", 'tables = "8"'),
         ('">=1000"', '">=2000"'),
         ("title =", "owner = 'a team'\ntitle ="),
+        ("[targets]", '[targets]\nstaging = "${STAGING}"'),
+        ('sql = "01.sql"', 'sql = "02.sql"'),
         ('steps = [{ sql = "01.sql", budget = "300ms" }]', 'steps = [{ sql = "01.sql", budget = "200ms" }]'),
     ],
 )
@@ -146,7 +155,11 @@ def test_what_asks_for_more_or_says_it_otherwise_is_no_weakening(old: str, new: 
 
 
 def test_another_content_of_a_file_that_a_criterion_names_is_named() -> None:
-    assert weakened(PLAN, differs=True) == [("criterion changed", "answers: content of answers.sql")]
+    assert weakened(PLAN, differs=True) == [
+        ("criterion changed", "answers: content of answers.sql"),
+        ("setting changed", "backup: content of backup.sql"),
+        ("setting changed", "backup: content of roles.sql"),
+    ]
 
 
 def test_before_and_after_are_said() -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
+from pytest_cutover.gate.imports import imported_modules
 from pytest_cutover.gate.repository import Comparison
 from pytest_cutover.gate.weakening import Weakening
 
 _FOLDER = "verifications"
 _CONFTEST = "conftest.py"
+_COLLECTED = ("test_*.py", "*_test.py")
+_EMPTY = ast.dump(ast.Module(body=[], type_ignores=[]))
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def weakened_checks(comparison: Comparison, root: Path) -> list[Weakening]:
-    """The checks in verifications/ that are gone or read otherwise than at the base. A check may move to another file."""
+    """The checks in verifications/ that are gone or read otherwise than at the base, and what they read or import that
+    does. A check may move to another file that pytest collects."""
     old: dict[str, dict[str, str]] = {}
     new: dict[str, dict[str, str]] = {}
     for path in [*comparison.files_below(root / _FOLDER), root / _CONFTEST]:
@@ -23,8 +28,30 @@ def weakened_checks(comparison: Comparison, root: Path) -> list[Weakening]:
             old[_name(path, root)] = _parts(comparison.read(path))
     for path in [*sorted((root / _FOLDER).rglob("*.py")), root / _CONFTEST]:
         new[_name(path, root)] = _parts(path.read_bytes() if path.is_file() else None)
-    moved = {name: text for file, parts in new.items() for name, text in parts.items() if name not in old.get(file, {})}
-    return list(_compare(old, new, moved))
+    moved = {
+        name: text for file, parts in new.items() if _is_collected(file)
+        for name, text in parts.items() if name not in old.get(file, {})
+    }  # fmt: skip
+    return [*_compare(old, new, moved), *_beside(comparison, root, old, new)]
+
+
+def _beside(
+    comparison: Comparison, root: Path, old: dict[str, dict[str, str]], new: dict[str, dict[str, str]]
+) -> Iterator[Weakening]:
+    """What decides with the checks: a conftest.py that is new, the other files in their folder, modules they import."""
+    for file, parts in new.items():
+        if Path(file).name == _CONFTEST and file not in old and parts.get("", "") != _EMPTY:
+            yield Weakening("", "check changed", f"{file}, which is new", "", "")
+    data = [path for path in comparison.files_below(root / _FOLDER) if path.suffix != ".py"]
+    modules = [path for path in imported_modules(root) if not path.is_relative_to(root / _FOLDER)]
+    for path in dict.fromkeys([*data, *modules]):
+        known = path.is_relative_to(root) and _name(path, root) in old
+        if path in comparison.changed and not known and comparison.read(path) is not None:
+            yield Weakening("", "check changed", _name(path, comparison.top), "", "")
+
+
+def _is_collected(file: str) -> bool:
+    return any(fnmatch(Path(file).name, pattern) for pattern in _COLLECTED)
 
 
 def _compare(

@@ -14,8 +14,10 @@ from typing import Any
 import pytest_cutover
 from pytest_cutover.errors import GateError
 from pytest_cutover.gate.checks import weakened_checks
+from pytest_cutover.gate.imports import imported_modules
 from pytest_cutover.gate.repository import Comparison, compare_with
-from pytest_cutover.gate.weakening import Weakening, weakened_plan
+from pytest_cutover.gate.settings import changed_settings
+from pytest_cutover.gate.weakening import Weakening, text_of, weakened_plan
 from pytest_cutover.plan.model import PLAN_FILE
 
 if sys.version_info >= (3, 11):
@@ -67,12 +69,17 @@ def select(root: Path, plans: Path, folders: Sequence[Path], revision: str) -> S
     everything = comparison.touches(_of_every_plan(comparison, root))
     touched: dict[str, str] = {}
     weakened = weakened_checks(comparison, root)
+    for name, was, now in changed_settings(comparison, root):
+        weakened.append(Weakening("", "setting changed", name, text_of(was), text_of(now)))
     for folder in folders:
         old_file = comparison.renamed.get(plans / folder.name / PLAN_FILE, plans / folder.name / PLAN_FILE)
         path = everything or comparison.touches(_files(folder, root, comparison.top))
         if path is not None:
             touched[folder.name] = f"{comparison.shown(path)} changed"
-            weakened += _weakened(comparison, folder, comparison.read(old_file))
+            before = comparison.read(old_file)
+            if before is None:  # a folder that a symbolic link leads to
+                before = _read_resolved(comparison, folder)
+            weakened += _weakened(comparison, folder, before)
     names = {folder.name for folder in folders}
     moved = {old for new_path, old in comparison.renamed.items() if new_path.parent.name in names}
     gone = [path for path in _plans_before(comparison, plans) if path.parent.name not in names and path not in moved]
@@ -84,6 +91,11 @@ def select(root: Path, plans: Path, folders: Sequence[Path], revision: str) -> S
         tuple(folder.name for folder in folders if folder.name not in touched),
         tuple(path.parent.name for path in gone), tuple(sorted(weakened, key=lambda each: each.rank)),
     )  # fmt: skip
+
+
+def _read_resolved(comparison: Comparison, folder: Path) -> bytes | None:
+    path = (folder / PLAN_FILE).resolve()
+    return comparison.read(path) if path.is_relative_to(comparison.top) else None
 
 
 def _weakened(comparison: Comparison, folder: Path, before: bytes | None) -> list[Weakening]:
@@ -100,8 +112,9 @@ def _weakened(comparison: Comparison, folder: Path, before: bytes | None) -> lis
 
 
 def _of_every_plan(comparison: Comparison, root: Path) -> Iterator[Path]:
-    """Every plan depends on these: the checks, the settings of pytest, the engine and its version."""
+    """Every plan depends on these: the checks and what they import, the settings of pytest, the engine and its version."""
     yield from (root / name for name in _OF_EVERY_PLAN)
+    yield from (path for path in imported_modules(root) if path in comparison.changed)
     yield Path(pytest_cutover.__file__).parent.resolve()
     for path in sorted(comparison.changed):
         if path.parent == root and any(fnmatch(path.name, pattern) for pattern in _OF_THE_ENGINE):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_cutover.plan.model import Live
 from pytest_cutover.plan.values import Range, parse_duration
 
 _RANKS = (
@@ -27,16 +28,18 @@ _CHANGED = {
     "": ("engine",),
     "backup": ("path", "command", "sha256", "taken", "prelude"),
     "sandbox": ("image",),
-    "migrate": ("role", "rerun"),
+    "migrate": ("role", "rerun", "busy"),
+    "live": tuple(Live.model_fields),
 }
 """Keys that decide what is rehearsed, and how: another value is neither more nor less."""
 _NEUTRAL = {
-    "": {"title", "owner", "criteria", "waivers", "rollback", "changes", "targets"},
+    "": {"title", "owner", "criteria", "waivers", "rollback", "changes"},
     "backup": {"timeout", "max_bytes", "max_age", "expect"},
     "sandbox": {"extensions"},
     "migrate": {"steps", "budget"},
     "live": {"budget"},
     "report": set(),
+    "targets": set(),
 }
 """Keys that weaken nothing, or are compared in a way of their own."""
 
@@ -62,8 +65,8 @@ class Weakening:
 def weakened_plan(plan: str, old: Json, new: Json, differs: Callable[[str], bool]) -> list[Weakening]:
     """What the new content of a plan file weakens; `differs` says whether a file that it names is another one."""
     found = [*_criteria(old, new, differs), *_waivers(old, new), *_changes(old, new), *_rollbacks(old, new)]
-    found += [*_backup(old, new), *_budgets(old, new), *_settings(old, new)]
-    return [Weakening(plan, what, subject, _text(before), _text(after)) for what, subject, before, after in found]
+    found += [*_backup(old, new), *_content(old, new, differs), *_budgets(old, new), *_settings(old, new)]
+    return [Weakening(plan, what, subject, text_of(before), text_of(after)) for what, subject, before, after in found]
 
 
 _Found = Iterator[tuple[str, str, Any, Any]]
@@ -153,6 +156,14 @@ def _backup(old: Json, new: Json) -> _Found:
             yield "setting relaxed", f"backup.expect.rows.{table}", rows, _table(now, "rows").get(table)
 
 
+def _content(old: Json, new: Json, differs: Callable[[str], bool]) -> _Found:
+    before, after = _table(old, "backup"), _table(new, "backup")
+    kept = [after.get("path")] if after.get("path") == before.get("path") else []
+    for name in [*kept, *(each for each in _list(after, "prelude") if each in _list(before, "prelude"))]:
+        if isinstance(name, str) and differs(name):
+            yield "setting changed", f"backup: content of {name}", "", ""
+
+
 def _budgets(old: Json, new: Json) -> _Found:
     yield from _budget("migrate", _table(old, "migrate").get("budget"), _table(new, "migrate").get("budget"))
     yield from _budget("live", _table(old, "live").get("budget"), _table(new, "live").get("budget"))
@@ -176,10 +187,15 @@ def _settings(old: Json, new: Json) -> _Found:
 
 def _step_budgets(where: str, old: Json, new: Json) -> _Found:
     now = {_step(each): each for each in _tables(new, "steps")}
+    known = {_step(each) for each in _tables(old, "steps")}
+    instead = [each.get("budget") for name, each in now.items() if name not in known]
     for before in _tables(old, "steps"):
         after = now.get(_step(before))
         if after is not None:
             yield from _budget(f"{where}step {_step(before)}", before.get("budget"), after.get("budget"))
+        elif None in instead:
+            # A step of another name may be the same one, without its budget.
+            yield from _budget(f"{where}step {_step(before)}", before.get("budget"), None)
 
 
 def _step(step: Json) -> str:
@@ -241,12 +257,12 @@ def _without(data: Json, keys: set[str]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in keys}
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """The value as a person writes it, on one line."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        text = ", ".join(f"{key} = {_text(each)}" for key, each in value.items())
+        text = ", ".join(f"{key} = {text_of(each)}" for key, each in value.items())
     elif isinstance(value, (list, bool)):
         text = json.dumps(value, ensure_ascii=False, default=str)
     else:
