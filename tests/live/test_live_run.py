@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
+from pytest_cutover.target import Target
 from tests.live.conftest import LIVE_PLAN, Live
 from tests.project import MIGRATION
 
@@ -81,6 +83,31 @@ def test_without_a_baseline_what_needs_one_is_not_checked(live: Live) -> None:
     assert "run with --phase=before ahead of the migration" in live.found("as-many")["reason"]
     assert live.outcomes["filled"] == "passed"
     assert "There is no baseline first.production.json" in str(live.project.result["plans"][0]["notes"])
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("plan", "the plan other"), ("target", "the target other"), ("identity", "another database")]
+)
+def test_a_baseline_of_something_else_is_none(migrated: Live, key: str, told: str) -> None:
+    """A staging database with as many rows says nothing of production."""
+    path = migrated.project.root / "reports/baselines/first.production.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {key: "other"}), encoding="utf-8")
+
+    assert migrated.run("--db-url=production") == 10, migrated.project.output
+    assert migrated.outcomes["only_declared_changes"] == migrated.outcomes["as-many"] == "not_checked"
+    assert f"first.production.json is one of {told}" in migrated.found("only_declared_changes")["reason"]
+
+
+def test_the_baseline_is_of_the_database_and_not_of_its_name(live: Live, new_database: Callable[..., Target]) -> None:
+    """The variable led to production once, and to a copy of it afterwards."""
+    assert live.run("--db-url=production", "--phase=before") == 0, live.project.output
+    live.execute(MIGRATION)
+    copy = new_database(template=live.target)
+
+    assert live.run("--db-url=production") == 0, live.project.output
+    assert live.run("--db-url=production", url=copy.url) == 10, live.project.output
+    assert "one of another database" in live.found("only_declared_changes")["reason"]
 
 
 def test_without_a_rehearsal_the_schema_is_not_checked(migrated: Live) -> None:

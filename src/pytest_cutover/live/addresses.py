@@ -14,6 +14,8 @@ from pytest_cutover.plan.targets import expand
 from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.target import Target
 
+URL = "url"
+"""The name of a database that is given by its address."""
 _SQLITE = "sqlite:///"
 
 
@@ -43,7 +45,7 @@ def choose(text: str, plans: Sequence[Plan], environment: Mapping[str, str] = os
                 f"--db-url: a URL is the database of one plan, and {len(plans)} are selected: add --plan NAME"
             )
         target = _target(text, plans[0])
-        return {plans[0].name: Address("url", _slug(target), target)}
+        return {plans[0].name: Address(URL, _slug(target), target)}
     known = sorted({name for plan in plans for name in plan.file.targets})
     if text not in known:
         listed = ", ".join(known) or "none: write [targets] in the plan, or give a URL"

@@ -23,7 +23,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Baseline:
-    """A live database before its migration. A table that could not be counted is in `uncounted`, with the reason."""
+    """A live database before its migration. A table that could not be counted is in `uncounted`, with the reason.
+
+    `identity` tells the database from others of the same name; empty where the server does not tell.
+    """
 
     plan: str
     target: str
@@ -33,13 +36,14 @@ class Baseline:
     rows: Mapping[str, int]
     uncounted: Mapping[str, str]
     catalog: Catalog
+    identity: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The baseline as plain data."""
         return {
             "format": FORMAT, "plan": self.plan, "target": self.target, "taken": self.taken,
             "migration": self.migration_sha256, "server_version": self.server_version, "rows": dict(self.rows),
-            "uncounted": dict(self.uncounted), "catalog": self.catalog.to_json(),
+            "uncounted": dict(self.uncounted), "identity": self.identity, "catalog": self.catalog.to_json(),
         }  # fmt: skip
 
 
@@ -72,7 +76,7 @@ def load_baseline(path: Path) -> Baseline | None:
         return Baseline(
             content["plan"], content["target"], content["taken"], content["migration"], content["server_version"],
             {str(name): int(number) for name, number in content["rows"].items()}, dict(content["uncounted"]),
-            Catalog.from_json(content["catalog"]),
+            Catalog.from_json(content["catalog"]), str(content.get("identity", "")),
         )  # fmt: skip
     except FileNotFoundError:
         return None
@@ -85,7 +89,7 @@ class SavedDatabase(Database):
 
     def __init__(
         self, dialect: str, language: Language, baseline: Baseline | None, path: Path,
-        rehearsed: Callable[[str], str] | None = None,
+        rehearsed: Callable[[str], str] | None = None, unfit: str = "",
     ) -> None:  # fmt: skip
         super().__init__("before")
         self.dialect: Literal["postgresql", "sqlite"] = "sqlite" if dialect == "sqlite" else "postgresql"  # type: ignore[misc]
@@ -94,6 +98,7 @@ class SavedDatabase(Database):
         self.known = baseline is not None
         self._path = path
         self._rehearsed = rehearsed
+        self._unfit = unfit
 
     def proved_in_rehearsal(self, criterion: str) -> str:
         if self._rehearsed is None:
@@ -101,6 +106,11 @@ class SavedDatabase(Database):
         return self._rehearsed(criterion)
 
     def require(self, what: str) -> None:
+        if self._unfit:
+            raise NoBaseline(
+                f"{what} needs a baseline, and {self._path.name} is one of {self._unfit}: put it aside, or name the database "
+                "that it was taken of"
+            )
         if self.baseline is None:
             raise NoBaseline(
                 f"{what} needs a baseline, and there is no {self._path.name} in {self._path.parent.name}/: "
@@ -108,7 +118,9 @@ class SavedDatabase(Database):
             )
 
     def for_rows(self) -> SavedDatabase:
-        return SavedDatabase(self.dialect, self.language, None, self._path, self._rehearsed) if self.known else self
+        if not self.known:
+            return self
+        return SavedDatabase(self.dialect, self.language, None, self._path, self._rehearsed, self._unfit)
 
     def count(self, table: str) -> int:
         self.require(f"comparing the rows of {table}")

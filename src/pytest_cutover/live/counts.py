@@ -29,6 +29,9 @@ def compare_counts(baseline: Baseline, live: Database, changes: Changes) -> Coun
     if baseline.uncounted:
         name, reason = next(iter(baseline.uncounted.items()))
         raise NoBaseline(f"the baseline has no row count of {name}: {reason}")
+    for name, table in baseline.catalog.tables.items():
+        if table.kind in ("table", "partitioned") and name not in baseline.rows:
+            raise NoBaseline(f"the baseline has no row count of {name}")
     wrong = []
     for name, earlier in baseline.rows.items():
         if name not in live.catalog.tables:

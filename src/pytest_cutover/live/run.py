@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +15,7 @@ import psycopg
 from pytest_cutover.database import Database
 from pytest_cutover.errors import CutoverError, NotChecked, QueryError
 from pytest_cutover.live import limits
-from pytest_cutover.live.addresses import Address
+from pytest_cutover.live.addresses import URL, Address
 from pytest_cutover.live.baseline import Baseline, SavedDatabase, baseline_path, load_baseline, save_baseline
 from pytest_cutover.live.counts import CountedRows, compare_counts
 from pytest_cutover.live.figures import Figures, take_figures
@@ -28,6 +28,11 @@ from pytest_cutover.plan.values import format_duration
 from pytest_cutover.sqlite.connection import SqliteTarget
 from pytest_cutover.stages import Stage
 
+_IDENTITY = """
+SELECT c.system_identifier || ' ' || d.oid
+FROM pg_catalog.pg_control_system() AS c, pg_catalog.pg_database AS d
+WHERE d.datname = pg_catalog.current_database()
+"""
 _ROLE = """
 SELECT current_user, current_setting('server_version'), rolsuper, rolbypassrls
 FROM pg_catalog.pg_roles WHERE rolname = current_user
@@ -40,6 +45,7 @@ class Session:
 
     server_version: str
     role: str = ""
+    identity: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -78,9 +84,10 @@ class LiveRun:
         """What is known of the database before the migration: the saved baseline, or nothing."""
         if self._before is None:
             baseline = None if self.phase == "before" else load_baseline(self.path)
+            unfit = self._not_of_this(baseline) if baseline is not None else ""
             self._before = SavedDatabase(
-                self.database.dialect, self.database.language, baseline, self.path,
-                lambda criterion: self.rehearsed().proves(criterion, self.plan),
+                self.database.dialect, self.database.language, None if unfit else baseline, self.path,
+                lambda criterion: self.rehearsed().proves(criterion, self.plan), unfit,
             )  # fmt: skip
         return self._before
 
@@ -160,6 +167,16 @@ class LiveRun:
     def forget_backup(self) -> None:
         """Nothing: a live run has no backup."""
 
+    def _not_of_this(self, baseline: Baseline) -> str:
+        """What else the baseline is one of, in words; empty where it is of this plan and database."""
+        if baseline.plan != self.plan.name:
+            return f"the plan {baseline.plan}"
+        if baseline.target != self.address.name:
+            return f"the target {baseline.target}"
+        self.after()
+        known = self.session.identity if self.session is not None else ""
+        return "another database" if known and baseline.identity and known != baseline.identity else ""
+
     def _open(self) -> None:
         self._progress("live", f"connecting to {self.address.target.shown}, read-only")
         with self.database.checking("(schema)", limits.CATALOG_S):
@@ -171,7 +188,7 @@ class LiveRun:
         if not catalog.tables:
             session.notes.append("The live database has no table: is it the right one, and may the role see it?")
         if self.phase == "before":
-            self._save(session.server_version)
+            self._save(session.server_version, session.identity)
         if self.phase == "monitor":
             self._figures = take_figures(self.database, self.plan.file.changes, earlier_figures(self._history))
             session.notes += self._figures.notes
@@ -179,9 +196,12 @@ class LiveRun:
 
     def _ask_session(self) -> Session:
         if isinstance(self.database, LiveSqlite):
-            return Session(str(self.database.scalar("SELECT sqlite_version()")))
+            # A path is where a name of the plan leads, and may change; of a URL it is all that tells two files apart.
+            path = str(self.address.target.path) if isinstance(self.address.target, SqliteTarget) else ""
+            version = str(self.database.scalar("SELECT sqlite_version()"))
+            return Session(version, identity=path if self.address.name == URL else "")
         role, version, superuser, bypasses = self.database.query(_ROLE).rows[0]
-        session = Session(str(version).split()[0], str(role))
+        session = Session(str(version).split()[0], str(role), self._identity())
         if superuser:
             session.notes.append(
                 f"The role {role} is a superuser: it sees every row whatever the policies say. The sessions were read-only "
@@ -191,7 +211,12 @@ class LiveRun:
             session.notes.append(f"The role {role} bypasses row-level security (BYPASSRLS): it sees every row.")
         return session
 
-    def _save(self, version: str) -> None:
+    def _identity(self) -> str:
+        with suppress(QueryError):  # a server may keep it to itself
+            return str(self.database.scalar(_IDENTITY))
+        return ""
+
+    def _save(self, version: str, identity: str) -> None:
         """Saves the baseline; a table that cannot be counted in time, or not at all, is named in it."""
         counts: dict[str, int] = {}
         for name, table in self.database.catalog.tables.items():
@@ -206,7 +231,7 @@ class LiveRun:
         save_baseline(
             Baseline(
                 self.plan.name, self.address.name, taken, self.plan.migration_sha256, version, counts, self.uncounted,
-                self.database.catalog,
+                self.database.catalog, identity,
             ),
             self.path,
         )  # fmt: skip
