@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,15 @@ if TYPE_CHECKING:
 
 EVIDENCE_ROWS = 20
 """How many rows of evidence are kept; `Evidence.total` says how many there were."""
+
+_LONGEST_ACTUAL = 300
+
+
+def exactly(text: str) -> str:
+    """The text, or where it is long its beginning and a digest of all of it: what a waiver accepts is this and no other."""
+    if len(text) <= _LONGEST_ACTUAL:
+        return text
+    return f"{text[:_LONGEST_ACTUAL]}… (SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:12]})"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,12 @@ OBJECT_KINDS = (
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 
+_PARTS = {
+    "table": 1, "view": 1, "index": 1, "sequence": 1, "type": 1,
+    "column": 2, "constraint": 2, "trigger": 2, "policy": 2, "rule": 2,
+}  # fmt: skip
+"""How many parts a name has within its schema, of the kinds whose names are nothing but parts."""
+
 
 class RelationName(NamedTuple):
     """A table-like object's schema and name, as the catalog stores them."""
@@ -82,6 +88,21 @@ def parse_relation(text: str) -> RelationName:
     if len(parts) == 2:
         return RelationName(parts[0], parts[1])
     raise ValueError(f"{text!r} has {len(parts)} parts; write name or schema.name")
+
+
+def spell_object(kind: str, name: str) -> str:
+    """The object's name as findings and diffs spell it: without needless quotes, and without the schema `public`.
+
+    A name that is not made of parts, or of another number of them, is left as it is.
+    """
+    try:
+        parts = split_name(name)
+    except ValueError:
+        return name
+    within = _PARTS.get(kind)
+    if within is None or len(parts) not in (within, within + 1):
+        return name
+    return format_name(parts[0], *parts[1:]) if len(parts) > within else format_name(DEFAULT_SCHEMA, *parts)
 
 
 def quote_identifier(name: str) -> str:

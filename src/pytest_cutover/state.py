@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pytest_cutover.catalog import Catalog, diff
 from pytest_cutover.content import differing_tables
 from pytest_cutover.database import Database
-from pytest_cutover.finding import Evidence
+from pytest_cutover.finding import Evidence, exactly
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class StateDifferences:
 
     @property
     def named(self) -> str:
-        """The objects that differ, so that a waiver accepts these and no others."""
-        return ", ".join(name for name, _ in (*self.objects, *self.rows))
+        """The differences, so that a waiver accepts these and no others."""
+        return ", ".join(map(exactly, self.listed))
 
     def __bool__(self) -> bool:
         return bool(self.objects or self.rows)

@@ -21,7 +21,7 @@ def test_an_object_that_is_still_there_fails(migrated):
     finding = migrated(BASE).check("absent", names=["index:public.by_code", "index:other"])
 
     assert finding.message == "index:by_code is still there"
-    assert finding.actual == "1 present"
+    assert finding.actual == "1 present: index:by_code"
 
 
 def test_an_object_that_appeared_fails(migrated):

@@ -26,7 +26,7 @@ def test_missing_and_extra_are_both_told(migrated):
     )
 
     assert finding.message == "the tables are not those named: 1 missing: spaces; 1 extra: places"
-    assert finding.actual == "1 missing, 1 extra"
+    assert finding.actual == "1 missing, 1 extra: places, spaces"
     assert finding.evidence[0].rows == (("table:spaces", "missing"), ("table:places", "extra"))
 
 

@@ -74,7 +74,7 @@ def test_a_misspelt_name_fails_with_the_nearest(migrated):
     finding = migrated(BASE).check("present", names=["index:lots_pk", "table:lots"])
 
     assert finding.message == 'there is no index:lots_pk; did you mean "index:lots_pkey"?'
-    assert finding.actual == "1 present"
+    assert finding.actual == "1 present, not index:lots_pk"
 
 
 def test_names_that_cannot_be_are_mistakes():

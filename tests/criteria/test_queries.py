@@ -62,7 +62,9 @@ def test_all_wrong_queries_are_listed(migrated):
         "queries", file=write(pair, "-- expect: 1\nSELECT x;\n-- expect: 1\nSELECT 2;\n-- expect: 1\nSELECT 1")
     )
 
-    assert finding.actual == "1 of 3 as expected"
+    assert finding.actual == (
+        '1 of 3 as expected: checks.sql:2 an error: column "x" does not exist (SQLSTATE 42703), checks.sql:4 2'
+    )
     assert [row[0] for row in finding.evidence[0].rows] == ["checks.sql:2", "checks.sql:4"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -178,6 +179,18 @@ def test_a_kind_of_the_teams_own_keeps_its_params(tmp_path: Path) -> None:
     plan = _read(tmp_path, text, own=("freight",))
 
     assert plan.criteria[1].params == {"lorries": 3}  # type: ignore[attr-defined]
+
+
+def test_needless_quotes_and_the_schema_public_do_not_make_another_name(tmp_path: Path) -> None:
+    """A name copied from SQL means the same object; what needs its quotes keeps them."""
+    names = {
+        'table:"parcels"': "table:parcels", 'column:"public"."parcels"."weight_g"': "column:parcels.weight_g",
+        'index:app."by size"': "index:app.by size", 'table:"a.b"': 'table:"a.b"', 'table:"say ""hi"""': 'table:"say ""hi"""',
+        'function:"f"(integer)': 'function:"f"(integer)', "table:a.b.c": "table:a.b.c",
+    }  # fmt: skip
+    plan = _read(tmp_path, GOOD.replace("[changes]", f"[changes]\nadded = {json.dumps(list(names))}"))
+
+    assert plan.file.changes.added == list(names.values())
 
 
 def test_the_migration_hash_follows_the_content_of_the_steps(tmp_path: Path) -> None:

@@ -180,3 +180,51 @@ def test_a_killed_run_is_swept(parcels: Project, tmp_path: Path) -> None:
 
     assert status == 0, parcels.output
     assert list(base.glob("pytest-cutover-*")) == []
+
+
+def test_what_was_not_declared_is_told_ready_to_be_copied(parcels: Project) -> None:
+    """The lines under [changes] make the plan a GO, in place of those that it has."""
+    more = """
+CREATE INDEX "by.size" ON parcels (size);
+CREATE TABLE boxes (id INTEGER PRIMARY KEY);
+INSERT INTO boxes VALUES (1), (2), (3);
+UPDATE parcels SET note = 'x' WHERE id = 2;
+COMMIT;
+"""
+    plan = PLAN[: PLAN.index("[[rollback]]")] + PLAN[PLAN.index('[[rollback]]\nname = "restore"') :]
+    parcels.plan(text=plan, migration=MIGRATION.replace("COMMIT;\n", more))
+
+    assert parcels.run() == 1, parcels.output
+    found = next(each for each in parcels.result["plans"][0]["criteria"] if each["id"] == "only_declared_changes")
+    assert "; if it is meant: added = [" in found["message"]
+    lines = next(each["rows"] for each in found["evidence"] if each["title"].startswith("If it is meant"))
+    assert sorted(line for (line,) in lines)[1:] == [
+        "rows.boxes = { added = 3 }", 'rows.parcels = { changed = ["note"] }'
+    ]  # fmt: skip
+
+    declared = "\n".join(line for (line,) in lines)
+    parcels.plan(
+        text=plan.replace('added = ["column:parcels.weight_g"]', declared),
+        migration=MIGRATION.replace("COMMIT;\n", more),
+    )
+    assert parcels.run() == 0, parcels.output
+
+
+@pytest.mark.parametrize(("index", "status"), [("size", 0), ("note", 1)])
+def test_a_waiver_accepts_one_difference_and_no_other_of_the_same_object(
+    parcels: Project, index: str, status: int
+) -> None:
+    waiver = """
+[[waivers]]
+criterion = "only_declared_changes"
+accepts = "added index:i: CREATE INDEX i ON parcels(size)"
+owner = "a team"
+until = 2099-12-31
+reason = "known"
+"""
+    plan = PLAN[: PLAN.index("[[rollback]]")] + PLAN[PLAN.index('[[rollback]]\nname = "restore"') :]
+    parcels.plan(
+        text=plan + waiver, migration=MIGRATION.replace("COMMIT;", f"CREATE INDEX i ON parcels ({index});\nCOMMIT;")
+    )
+
+    assert parcels.run() == status, parcels.output

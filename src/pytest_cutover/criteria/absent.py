@@ -55,6 +55,6 @@ class Absent(DatabaseKind):
         )
         more = f", and {len(there) - 3} more" if len(there) > 3 else ""
         return Finding(
-            False, text + more, before=was, expected="none present", actual=f"{len(there)} present",
+            False, text + more, before=was, expected="none present", actual=f"{len(there)} present: {listed(there)}",
             evidence=(Evidence.of("Still there", ("object",), [(name,) for name in there]),), held_before=not old,
         )  # fmt: skip

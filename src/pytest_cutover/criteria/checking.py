@@ -91,7 +91,7 @@ def refused(error: QueryError) -> Finding:
     undecided = no_answer(state, str(error))
     if undecided:
         raise NotChecked(undecided)
-    return Finding(False, f"cannot be asked: {told(error)} (SQLSTATE {state})", actual="an error")
+    return Finding(False, f"cannot be asked: {told(error)} (SQLSTATE {state})", actual=f"an error (SQLSTATE {state})")
 
 
 def no_answer(state: str, message: str) -> str:

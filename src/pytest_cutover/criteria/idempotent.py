@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
-from pytest_cutover.finding import Finding
+from pytest_cutover.finding import Finding, exactly
 from pytest_cutover.plan.model import Phase
 from pytest_cutover.state import compare_states
 
@@ -48,7 +48,9 @@ class Idempotent(Kind):
         expected = "the same state" if self.rerun == "converges" else "an error, and nothing changed"
         stopped = f"step {failed.name}: {failed.error}" if failed is not None else ""
         if self.rerun == "converges" and failed is not None:
-            return Finding(False, f"a second run stops: {stopped}", expected=expected, actual="an error")
+            return Finding(
+                False, f"a second run stops: {stopped}", expected=expected, actual=exactly(f"an error: {stopped}")
+            )
         if self.rerun == "refuses" and failed is None:
             return Finding(
                 False, "a second run goes through, although the plan says that it refuses", expected=expected,

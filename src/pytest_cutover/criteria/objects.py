@@ -11,7 +11,7 @@ from pytest_cutover.criteria.base import Example
 from pytest_cutover.criteria.checking import DatabaseKind
 from pytest_cutover.criteria.inventory import ObjectWord, find_object, kind_of_word, names_of, plain_name
 from pytest_cutover.database import Database
-from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.finding import Evidence, Finding, exactly
 from pytest_cutover.plan.model import Text
 
 
@@ -73,7 +73,7 @@ class Objects(DatabaseKind):
             f"the {words} are not those named: {_differences_in_words(missing, extra)}",
             before=was,
             expected=expected,
-            actual=f"{len(missing)} missing, {len(extra)} extra",
+            actual=exactly(f"{len(missing)} missing, {len(extra)} extra: {', '.join(sorted([*missing, *extra]))}"),
             evidence=(Evidence.of("Not as named", ("object", "what"), listed),),
             held_before=held_before,
         )

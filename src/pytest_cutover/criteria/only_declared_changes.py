@@ -6,11 +6,15 @@ from typing import ClassVar
 
 from pytest_cutover.catalog import CatalogDiff, Difference, diff
 from pytest_cutover.criteria.base import Example, Kind
+from pytest_cutover.criteria.declaring import declarations
 from pytest_cutover.database import Database
-from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.finding import Evidence, Finding, exactly
 from pytest_cutover.ledger import Ledger
 from pytest_cutover.plan.model import Changes, Phase
 from pytest_cutover.state import only_moved_forward, table_of
+
+_SHORT = 200
+"""A longer line stands in the evidence alone."""
 
 
 class OnlyDeclaredChanges(Kind):
@@ -47,8 +51,10 @@ class OnlyDeclaredChanges(Kind):
         """Finds what changed without being declared, and what was declared and did not happen."""
         schema = diff(before.catalog, after.catalog)
         found = CatalogDiff((*schema.all, *(after.run.role_changes if after.run is not None else ())))
-        wrong = _undeclared(found, self.changes, before, after) + _missing(found, self.changes, after.live)
-        violations = [(name, text) for name, text in wrong] + [("rows", text.rstrip(".")) for text in ledger.violations]
+        undeclared = _undeclared(found, self.changes, before, after)
+        missing = _missing(found, self.changes, after.live)
+        rows = [text.rstrip(".") for text in ledger.violations]
+        violations = [(each.object, _told(each)) for each in undeclared] + missing + [("rows", text) for text in rows]
         expected = "the declared changes and no other"
         if not violations:
             count = len(found.all)
@@ -58,13 +64,22 @@ class OnlyDeclaredChanges(Kind):
             )  # fmt: skip
         first = f"{violations[0][0]}: {violations[0][1]}" if violations[0][0] != "rows" else violations[0][1]
         more = f", and {len(violations) - 1} more" if len(violations) > 1 else ""
-        listed = Evidence.of("Not as declared", ("object", "what"), violations)
+        evidence = [Evidence.of("Not as declared", ("object", "what"), violations), *ledger.evidence]
+        # A live database has drifted: it is not the plan that is to be mended.
+        lines = [] if after.live else declarations(undeclared, ledger, self.changes)
+        if lines:
+            others = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+            more += f"; if it is meant: {lines[0]}{others}" if len(lines[0]) <= _SHORT else ""
+            title = "If it is meant, this under [changes] declares it"
+            evidence.insert(1, Evidence.of(title, ("line",), [(each,) for each in lines]))
         return Finding(
             False,
             f"{first}{more}",
             expected=expected,
-            actual=", ".join(text if name == "rows" else name for name, text in violations),
-            evidence=(listed, *ledger.evidence),
+            actual=", ".join(
+                map(exactly, [*map(str, undeclared), *(f"{name} {text}" for name, text in missing), *rows])
+            ),
+            evidence=tuple(evidence),
         )
 
 
@@ -73,7 +88,11 @@ def _rows(after: Database) -> str:
     return "the rows of every table number what they may" if after.live else "every row accounted for"
 
 
-def _undeclared(found: CatalogDiff, changes: Changes, before: Database, after: Database) -> list[tuple[str, str]]:
+def _told(each: Difference) -> str:
+    return f"{each.kind}, which the plan does not declare" + (f" ({each.detail})" if each.detail else "")
+
+
+def _undeclared(found: CatalogDiff, changes: Changes, before: Database, after: Database) -> list[Difference]:
     declared = {
         *(("added", name) for name in changes.added),
         *(("dropped", name) for name in changes.dropped),
@@ -88,7 +107,7 @@ def _undeclared(found: CatalogDiff, changes: Changes, before: Database, after: D
         return each is not None
 
     return [
-        (each.object, f"{each.kind}, which the plan does not declare" + (f" ({each.detail})" if each.detail else ""))
+        each
         for each in found.all
         if not is_declared(each) and not _expected_position(each, changes, before, after)
     ]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from pytest_cutover.criteria.base import Example
-from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean
+from pytest_cutover.criteria.checking import DatabaseKind, did_you_mean, listed
 from pytest_cutover.criteria.inventory import NamedObject, find_object, flaw, same_kind
 from pytest_cutover.database import Database
 from pytest_cutover.finding import Evidence, Finding
@@ -61,6 +61,6 @@ class Present(DatabaseKind):
         text = f"there is no {name}{what.removeprefix('missing')}" if what.startswith("missing") else f"{name} {what}"
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         return Finding(
-            False, text + more, before=was, expected=f"{total} present", actual=f"{total - len(wrong)} present",
+            False, text + more, before=was, expected=f"{total} present", actual=f"{total - len(wrong)} present, not {listed([each for each, _ in wrong])}",
             evidence=(Evidence.of("Missing", ("object", "what"), wrong),), held_before=missing_before == 0,
         )  # fmt: skip

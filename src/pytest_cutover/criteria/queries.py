@@ -14,7 +14,7 @@ from pytest_cutover.criteria.expectations import Expectation, parse_expectation,
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
 from pytest_cutover.expected import ExpectedQuery
-from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.finding import Evidence, Finding, exactly
 from pytest_cutover.language import language_of
 from pytest_cutover.plan.model import Text
 
@@ -92,6 +92,7 @@ class Queries(DatabaseKind):
                 actual=actual, held_before=held_before,
             )  # fmt: skip
         place, wanted, found = wrong[0]
+        actual += exactly(f": {', '.join(f'{where} {what}' for where, _, what in wrong)}")
         more = f", and {len(wrong) - 1} more of {total}" if len(wrong) > 1 else ""
         return Finding(
             False, f"{place} returns {found}, expected is {wanted}{more}", before=was, expected=expected, actual=actual,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.errors import NotChecked
-from pytest_cutover.finding import Finding
+from pytest_cutover.finding import Finding, exactly
 from pytest_cutover.plan.model import Phase
 from pytest_cutover.plan.values import format_duration
 from pytest_cutover.state import compare_states
@@ -56,7 +56,12 @@ class RestoresBaseline(Kind):
             expected += f" within {format_duration(self.way_budget)}"
         took = format_duration(rolled_back.seconds)
         if rolled_back.error:
-            return Finding(False, f"the rollback stops: {rolled_back.error}", expected=expected, actual="an error")
+            return Finding(
+                False,
+                f"the rollback stops: {rolled_back.error}",
+                expected=expected,
+                actual=exactly(f"an error: {rolled_back.error}"),
+            )
         differences = compare_states(before, rolled_back.database, accepted=self.residue)
         rolled_back.differences[:] = differences.listed
         if differences:

@@ -8,7 +8,7 @@ from pytest_cutover.catalog import diff
 from pytest_cutover.criteria.base import Example, Kind
 from pytest_cutover.database import Database
 from pytest_cutover.errors import QueryError
-from pytest_cutover.finding import Evidence, Finding
+from pytest_cutover.finding import Evidence, Finding, exactly
 from pytest_cutover.plan.model import Phase
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SchemaAsRehearsed(Kind):
         named = "; ".join(f"{name} {what}" for name, what in wrong[:NAMED])
         more = f"; and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
         return Finding(
-            False, f"{named}{more}{note}", expected=expected, actual=", ".join(name for name, _ in wrong),
+            False, f"{named}{more}{note}", expected=expected, actual=", ".join(exactly(f"{name} {what}") for name, what in wrong),
             evidence=(Evidence.of("Not as rehearsed", ("object", "what"), wrong),),
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from pytest_cutover.names import OBJECT_KINDS, parse_relation, split_name
+from pytest_cutover.names import OBJECT_KINDS, parse_relation, spell_object, split_name
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
@@ -140,7 +140,7 @@ def _parse_object_name(value: object) -> str:
     kind, colon, name = value.partition(":")
     if not colon or not name or kind not in OBJECT_KINDS:
         raise ValueError(f'write "kind:name", as in "column:flights.cid"; kinds: {", ".join(OBJECT_KINDS)}')
-    return value
+    return f"{kind}:{spell_object(kind, name)}"
 
 
 def _parse_table_name(value: object) -> str:
