@@ -337,14 +337,14 @@ def test_a_machine_without_a_server_is_told_so(project: Project) -> None:
 def test_a_waiver_accepts_one_value_until_its_day(project: Project) -> None:
     bad = "ALTER TABLE parcels DROP COLUMN weight_g; ALTER TABLE parcels ALTER note SET NOT NULL;"
     waiver = '[[waivers]]\ncriterion = "restores_baseline:manual"\naccepts = "{}"\nowner = "dba"\nuntil = {}\nreason = "known"\n'
-    project.plan(text=PLAN + waiver.format("column:parcels.note", "2999-01-01"), rollback=bad)
+    project.plan(text=PLAN + waiver.format("column:parcels.note: nullable → NOT NULL", "2999-01-01"), rollback=bad)
     assert project.run() == 0, project.output
     assert project.outcome("restores_baseline:manual") == "waived"
 
-    project.plan(text=PLAN + waiver.format("column:parcels.size", "2999-01-01"), rollback=bad)
+    project.plan(text=PLAN + waiver.format("column:parcels.note", "2999-01-01"), rollback=bad)
     assert project.run() == 1
 
-    project.plan(text=PLAN + waiver.format("column:parcels.note", "2020-01-01"), rollback=bad)
+    project.plan(text=PLAN + waiver.format("column:parcels.note: nullable → NOT NULL", "2020-01-01"), rollback=bad)
     assert project.run() == 1
 
 
