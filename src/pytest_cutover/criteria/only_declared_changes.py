@@ -107,9 +107,7 @@ def _undeclared(found: CatalogDiff, changes: Changes, before: Database, after: D
         return each is not None
 
     return [
-        each
-        for each in found.all
-        if not is_declared(each) and not _expected_position(each, changes, before, after)
+        each for each in found.all if not is_declared(each) and not _expected_position(each, changes, before, after)
     ]
 
 
