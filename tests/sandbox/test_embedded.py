@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from pytest_cutover.errors import SandboxError
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.sandbox.binaries import BIN_VARIABLE, Binaries, choose_binaries, find_binaries
 from pytest_cutover.sandbox.cluster import installed
-from pytest_cutover.sandbox.directories import CACHE_VARIABLE, PREFIX
+from pytest_cutover.sandbox.directories import CACHE_VARIABLE, LOCK, PREFIX
 from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.target import Target
 
@@ -35,6 +36,19 @@ def _gone(directory: Path, within_s: float = 20.0) -> bool:
     while directory.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     return not directory.exists()
+
+
+def _let_go(lock: Path, within_s: float = 20.0) -> bool:
+    deadline = time.monotonic() + within_s
+    with lock.open("rb") as file:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return True
+    return False
 
 
 def test_it_listens_on_loopback_and_asks_for_the_password(server: Server) -> None:
@@ -132,6 +146,7 @@ def test_the_next_run_sweeps_what_a_killed_keeper_left() -> None:
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     holder.stdout.close()
+    assert _let_go(directory / LOCK)  # a killed process holds its lock until the kernel is done with it
 
     sandboxes = Sandboxes()
     sandboxes.server()
