@@ -28,9 +28,10 @@ $(STAMP): pyproject.toml constraints.txt
 rehearse: $(STAMP)
 	@$(BIN)/python -m pytest
 
-# Where Python may write no bytecode, each run that a test starts would compile the engine anew.
+# Where Python may write no bytecode, each run that a test starts would compile the engine and pytest's plugins anew.
 test: $(STAMP)
 	@$(BIN)/python -m compileall -q src
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --version --version > /dev/null
 	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 lint: $(STAMP)

@@ -13,6 +13,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
+PYTEST = [
+    sys.executable, "-m", "pytest",
+    *(part for name in ("randomly", "hypothesispytest", "anyio", "pytest_postgresql", "platformdirs") for part in ("-p", f"no:{name}")),
+]  # fmt: skip
+"""pytest without the plugins that no team's run needs: loading them takes longer than a live run does."""
+
 PLAN = """\
 title = "Give every parcel a weight"
 engine = "postgresql"
@@ -92,8 +98,7 @@ class Project:
     def run(self, *arguments: str, environment: dict[str, str] | None = None) -> int:
         """Runs pytest; returns its exit status and keeps what it printed."""
         done = subprocess.run(
-            # Hypothesis is for the engine's own tests; importing it would take longer than a live run does.
-            [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:hypothesispytest", *arguments],
+            [*PYTEST, *arguments],
             cwd=self.root, env=os.environ | (environment or {}), capture_output=True, text=True, check=False,
         )  # fmt: skip
         self.output = done.stdout + done.stderr

@@ -27,6 +27,7 @@ from pytest_cutover.backup.inspect import inspect_backup
 from pytest_cutover.backup.preludes import prelude_path, ready_made
 from pytest_cutover.backup.restore import restore
 from pytest_cutover.sandbox import Sandboxes
+from tests.project import PYTEST
 from tests.variants.table import table
 
 if sys.version_info >= (3, 11):
@@ -181,7 +182,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         root = tmp_path_factory.mktemp(plan)
         _make_project(root, plan)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-p", "no:randomly"],
+            [*PYTEST, "-q", "-n", "2", "-p", "no:cacheprovider"],
             cwd=root, env=os.environ | _in_memory(), capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 1, done.stdout[-4000:] + done.stderr[-4000:]

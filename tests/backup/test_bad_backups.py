@@ -11,14 +11,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.project import PLAN, Project, make_project
+from tests.project import PLAN, PYTEST, Project, make_project
 
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.target import Target
@@ -335,7 +334,7 @@ def _run(project: Project, url: str, temporary: Path) -> int:
     own = project.root / "verifications" / "test_own.py"
     own.write_text(own.read_text().replace("== 2", "== 2000"), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", f"--sandbox={url}"], cwd=project.root,
+        [*PYTEST, "-q", f"--sandbox={url}"], cwd=project.root,
         env=os.environ | {"TMPDIR": str(temporary)}, capture_output=True, check=False, timeout=_TIMEOUT_S,
     )  # fmt: skip
     return done.returncode

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.sandbox.binaries import find_binaries
+from tests.project import PYTEST
 
 ROOT = Path(__file__).parents[2]
 PLAN = "vatsim_cid"
@@ -80,7 +81,7 @@ def _rehearse(root: Path, sandbox: str, image: str | None = None) -> dict[str, A
             text = plan.read_text(encoding="utf-8")
             plan.write_text(re.sub(r"^image(\s*)=.*$", rf'image\1= "{image}"', text, flags=re.MULTILINE))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", f"--sandbox={sandbox}"],
+        [*PYTEST, "-q", "-p", "no:cacheprovider", f"--sandbox={sandbox}"],
         cwd=root, env=os.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
