@@ -150,6 +150,10 @@ STATISTICS = {
         "ALTER TABLE flights ALTER callsign TYPE varchar; ANALYZE flights (callsign);",
         ("blocking-index-build ~.flights", *_UNKNOWN),
     ),
+    "expression_in_each_partition": Shape(
+        PARTITIONS, "CREATE INDEX ON flights (upper(callsign)); ANALYZE flights;",
+        ("blocking-index-build ~.flights_1", "blocking-index-build ~.flights_2"),
+    ),
     "expression_of_an_invalid_index": Shape(
         FLIGHTS,
         "RESET ALL; CREATE INDEX CONCURRENTLY i ON ~.flights (upper(callsign));"

@@ -31,7 +31,6 @@ CAREFUL = {
     "empty_table": "ALTER TABLE airlines ALTER COLUMN id TYPE bigint;\nCREATE INDEX ON airlines (id);",
     "new_table": "CREATE TABLE pilots (id int PRIMARY KEY, flight int REFERENCES flights);\nCREATE INDEX ON pilots (flight);",
     "refilled": "TRUNCATE airlines;\nINSERT INTO airlines VALUES (1);\nANALYZE airlines;",
-    "refreshed": "REFRESH MATERIALIZED VIEW totals;",
     "using_index": "RESET lock_timeout;\nCREATE UNIQUE INDEX CONCURRENTLY u ON legs (id);\nSET lock_timeout = '2s';\n"
     "ALTER TABLE legs ADD CONSTRAINT u UNIQUE USING INDEX u;",
     "reindexed": "RESET lock_timeout;\nREINDEX TABLE CONCURRENTLY flights;",

@@ -9,8 +9,11 @@ import pytest
 
 from pytest_cutover.hazards import Hazards, Scene, find_all
 from pytest_cutover.sandbox import Server
-from tests.hazards.shapes import SHAPES
+from tests.hazards.shapes import SHAPES as LEFT
+from tests.hazards.shapes_of_work import WAITING, WORK
 from tests.tracing import RUNNERS, migrated
+
+SHAPES = LEFT | WORK | WAITING
 
 
 @pytest.fixture(scope="module", params=RUNNERS)

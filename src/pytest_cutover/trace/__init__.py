@@ -14,6 +14,7 @@ Each source sees something of its own:
   ended, how many rows one touched, and the end of a transaction that the protocol ends without a statement; such a one
   counts as ended with its last statement.
 * **The words** of TRUNCATE, LOCK TABLE, VACUUM, ANALYZE, CLUSTER and REINDEX that a session sent (`explicit`).
+* **The files** of tables and indexes, compared when all is over (`files`): where the rows are in another one, they were written anew.
 * **A session in another database** (`sampler`) looks at pg_locks each 20 ms. It sees what all others do not: a LOCK TABLE or
   TRUNCATE inside of a function that no DDL follows in the same transaction. One that is held for less than 20 ms may escape.
 * **pg_stat_statements** (`statements`) has each statement that ran, also inside of functions, DO blocks, triggers and for foreign

@@ -8,6 +8,7 @@ from typing import Any
 
 import postgast
 
+from pytest_cutover.names import parse_relation
 from pytest_cutover.trace.model import Relation
 from pytest_cutover.trace.triggers import STRONG
 
@@ -48,6 +49,10 @@ def cascaded_locks(names: Iterable[str], relations: Mapping[int, Relation]) -> I
         yield from ((oid, _ACCESS_EXCLUSIVE) for oid in _tables(relations, name, ""))
 
 
+def _is_concurrent(reindex: Any) -> bool:
+    return any(option.def_elem.defname == "concurrently" for option in reindex.params)
+
+
 def _taken(kind: str, statement: Any) -> Iterator[tuple[str, str, str]]:
     """Name, schema and mode of each relation that the statement names."""
     if kind == "truncate_stmt":
@@ -66,17 +71,11 @@ def _taken(kind: str, statement: Any) -> Iterator[tuple[str, str, str]]:
         if statement.HasField("relation"):
             yield statement.relation.relname, statement.relation.schemaname, _ACCESS_EXCLUSIVE
     elif kind == "reindex_stmt" and statement.HasField("relation"):
-        concurrently = any(option.def_elem.defname == "concurrently" for option in statement.params)
-        mode = _UPDATE_EXCLUSIVE if concurrently else _SHARE
+        mode = _UPDATE_EXCLUSIVE if _is_concurrent(statement) else _SHARE
         yield statement.relation.relname, statement.relation.schemaname, mode
 
 
 def _tables(relations: Mapping[int, Relation], name: str, schema: str) -> set[int]:
     """The oids of the tables of that name, or of the tables whose index has it."""
-    suffix = f"{schema}.{name}" if schema not in ("", "public") else name
-    found = [each for each in relations.values() if each.name == suffix or (not schema and _last(each) == name)]
-    return {each.table or each.oid for each in found}
-
-
-def _last(relation: Relation) -> str:
-    return relation.name.rsplit(".", 1)[-1]
+    named = [(parse_relation(each.name), each) for each in relations.values()]
+    return {each.table or each.oid for found, each in named if found.name == name and schema in ("", found.schema)}

@@ -43,8 +43,10 @@ class Relation:
 class Command:
     """One DDL command as its event triggers saw it, also inside of a function. Times are seconds since 1970.
 
-    `locks` are those that its transaction held when it ended, by table. `names` are the objects that it made or altered,
-    `cascaded` those that it dropped without being told their names. `messages` are what the server said of the work done.
+    `locks` are those that its transaction held when it ended, by table, `took` those of them that are its own; `called` is what
+    these tables were called then. `names` are the objects that it made or altered, `cascaded` those that it dropped without being
+    told their names, `keys` the foreign keys of what an ALTER TABLE locked: name, table, table referred to. `messages` are
+    what the server said of the work done. One that `failed` was undone, its locks are not known.
     """
 
     tag: str
@@ -60,6 +62,9 @@ class Command:
     messages: list[str] = field(default_factory=list)
     locks: dict[int, list[str]] = field(default_factory=dict)
     took: dict[int, list[str]] = field(default_factory=dict)
+    called: dict[int, str] = field(default_factory=dict)
+    keys: list[tuple[str, int, int]] = field(default_factory=list)
+    failed: bool = False
 
     def __str__(self) -> str:
         return f"{self.tag} {', '.join(self.names[:3])}".strip()
@@ -148,6 +153,7 @@ class Trace:
     `executed` is what ran, the longest first; `not_counted` says why that is not known, or not all of it, and is empty
     where it is. `unseen` are locks that only these tell of. `tells_schemas` is false where the server counts what it does to
     tables of one name in several schemas as one statement, in the words of the first.
+    `replaced` are the tables and indexes that have another file than before, `copied` the tables among them whose old rows are in it.
     """
 
     transactions: tuple[Transaction, ...]
@@ -156,6 +162,8 @@ class Trace:
     not_counted: str = "the statements were not counted"
     unseen: tuple[Held, ...] = ()
     tells_schemas: bool = True
+    replaced: frozenset[int] = frozenset()
+    copied: frozenset[int] = frozenset()
 
     @property
     def held(self) -> list[Held]:

@@ -17,6 +17,7 @@ from pytest_cutover.names import format_name
 from pytest_cutover.sandbox import Server
 from pytest_cutover.target import Target
 from pytest_cutover.trace import triggers
+from pytest_cutover.trace.files import Files
 from pytest_cutover.trace.log import Line, read_log
 from pytest_cutover.trace.model import Relation, Trace
 from pytest_cutover.trace.sampler import Sampler
@@ -84,6 +85,7 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
         try:
             with target.connect() as connection:
                 before = _relations(connection)
+                files = Files(connection, before)
                 triggers.install(connection, statistics.settings)
         except psycopg.Error as error:
             # An old version, or a database without PL/pgSQL; whether the server answers at all shows the migration.
@@ -106,8 +108,9 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
         sampler.stop()
         try:
             _say(target, closing)
-            with target.connect(settings=triggers.QUIET) as connection:
+            with target.connect(settings={**triggers.QUIET, "lock_timeout": "2s"}) as connection:
                 triggers.remove(connection, statistics.settings)
+                replaced, copied = files.compare(connection)
         except psycopg.Error as error:
             # What ended the run says more than that the server is gone.
             if not failed:
@@ -127,7 +130,8 @@ def record(server: Server, target: Target) -> Iterator[Recording]:
     executed = statistics.read(target, disturbed=_disturbs_counting(lines))
     unseen = unseen_locks(executed, transactions, before, sampler.longest_gap)
     recording.trace = Trace(
-        tuple(transactions), before, tuple(executed), statistics.missing, tuple(unseen), statistics.tells_schemas
+        tuple(transactions), before, tuple(executed), statistics.missing, tuple(unseen), statistics.tells_schemas,
+        replaced, copied,
     )  # fmt: skip
 
 

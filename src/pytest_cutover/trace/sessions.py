@@ -12,8 +12,18 @@ from pytest_cutover.trace.log import Line
 from pytest_cutover.trace.model import Command, Held, Relation, Statement, Transaction, spelled
 
 _ENDS = re.compile(r"\s*(COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!.*\bTO\b)", re.IGNORECASE | re.DOTALL)
+_SAVES = re.compile(
+    r"\s*(SAVEPOINT|ROLLBACK(?:\s+WORK|\s+TRANSACTION)?\s+TO(?:\s+SAVEPOINT)?)\s+(\"[^\"]+\"|\w+)\s*;?\s*$",
+    re.IGNORECASE,
+)
 _CASCADED = re.compile(r'truncate cascades to table "(.+)"')
-_WORK = ("rewriting table", "verifying table", "building index", "validating foreign key constraint", "vacuuming ")
+_WORK = (
+    "rewriting table",
+    "verifying table",
+    "building index",
+    "validating foreign key constraint",
+    "updated partition constraint for default partition",
+)
 _SLACK_S = 0.002
 """The log's own times are cut to milliseconds."""
 
@@ -30,6 +40,8 @@ class _Open:
     was_read: bool = False
     since: dict[tuple[int, str], float] = field(default_factory=dict)
     by: dict[tuple[int, str], str] = field(default_factory=dict)
+    saved: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
+    """What was held when each savepoint was made."""
     unknown: set[tuple[int, str]] = field(default_factory=set)
     """Locks that the statement which is still running took before they were first seen."""
 
@@ -53,8 +65,10 @@ class Sessions:
                 self._statement(line, line.seconds)
             else:
                 self._message(line)
-        for pid in list(self._open):
-            self._close(pid, self._open[pid].last)
+        for pid, opened in list(self._open.items()):
+            for command in self._running.pop(pid, ()):
+                self._fail(opened, command)
+            self._close(pid, opened.last)
         return self.transactions
 
     def _message(self, line: Line) -> None:
@@ -81,26 +95,39 @@ class Sessions:
         command = running[-1]
         if name == "table_rewrite":
             command.rewritten.append(int(event["detail"]))
+            self._read(opened, event, line.at, command)
         elif name == "sql_drop":
             command.cascaded += [f"{each['type']} {each['name']}" for each in detail]
         else:
             # A command that failed inside a function which goes on has no end.
             while len(running) > 1 and running[-1].tag != event["tag"]:
-                running.pop()
+                self._fail(opened, running.pop())
             command = running.pop()
             command.ended = line.at
             # GRANT names no object.
             named = [each for each in detail if each["oid"] is not None]
             command.names = tuple(str(each["name"]) for each in named)
             command.oids = tuple(int(each["table"] or each["oid"]) for each in named)
+            command.keys = [(str(name), int(table), int(other)) for name, table, other in event["keys"] or ()]
             opened.transaction.commands.append(command)
             self._read(opened, event, line.at, command)
+            if any("ShareLock" in command.locks.get(oid, ()) for oid in command.oids):
+                # The word that tells it was in a comment, or in another statement of the same message.
+                command.concurrently = False
+
+    def _fail(self, opened: _Open, command: Command) -> None:
+        """What began and never ended was ended by an error."""
+        command.failed, command.ended = True, opened.last
+        opened.transaction.commands.append(command)
 
     def _read(self, opened: _Open, event: dict[str, Any], at: float, command: Command | None) -> None:
         """Notes which locks are new, and which a ROLLBACK TO SAVEPOINT gave back."""
-        held: set[tuple[int, str]] = {(int(oid), mode) for oid, mode in event["locks"] or ()}
+        held: set[tuple[int, str]] = {(int(oid), mode) for oid, mode, _ in event["locks"] or ()}
         for key in opened.since.keys() - held:
             self._give_back(opened, key, at)
+        if command is not None:
+            command.called = {int(oid): str(name) for oid, _, name in event["locks"] or ()}
+            command.locks = {}
         for key in held:
             if command is not None:
                 command.locks.setdefault(key[0], []).append(key[1])
@@ -137,13 +164,26 @@ class Sessions:
         for key in opened.unknown:
             opened.since[key] = min(opened.since[key], began)
         opened.unknown.clear()
-        self._running.pop(line.pid, None)
+        for command in self._running.pop(line.pid, ()):
+            self._fail(opened, command)
+        self._save(opened, line)
         for oid, mode in explicit_locks(line.text, cascaded, self._relations):
             if (oid, mode) not in opened.since:
                 opened.since[oid, mode] = began
                 opened.by[oid, mode] = _verb(line.text)
         if over:
             self._close(line.pid, line.at)
+
+    def _save(self, opened: _Open, line: Line) -> None:
+        """A ROLLBACK TO SAVEPOINT gives back what was taken since, also where no event follows that could tell."""
+        if (match := _SAVES.match(line.text)) is None:
+            return
+        name = match[2].strip('"').lower()
+        if match[1].upper() == "SAVEPOINT":
+            opened.saved[name] = set(opened.since)
+        elif name in opened.saved:
+            for key in opened.since.keys() - opened.saved[name]:
+                self._give_back(opened, key, line.at)
 
     def _of(self, line: Line, began: float) -> _Open:
         opened = self._open.get(line.pid)

@@ -34,6 +34,7 @@ CREATE FUNCTION pg_catalog.cutover_trace() RETURNS event_trigger LANGUAGE plpgsq
 DECLARE
     detail json;
     locks json;
+    keys json;
 BEGIN
     IF tg_event = 'ddl_command_end' THEN
         SELECT /* {MARK} */ json_agg(json_build_object('name', object_identity, 'type', object_type, 'oid', objid::bigint,
@@ -53,9 +54,16 @@ BEGIN
     ELSIF tg_event = 'table_rewrite' THEN
         detail := to_json(pg_event_trigger_table_rewrite_oid()::bigint);
     END IF;
-    IF tg_event IN ('ddl_command_start', 'ddl_command_end') THEN
-        SELECT /* {MARK} */ json_agg(json_build_array(relation::bigint, mode)) INTO locks FROM pg_locks
+    IF tg_event IN ('ddl_command_start', 'ddl_command_end', 'table_rewrite') THEN
+        SELECT /* {MARK} */ json_agg(
+            json_build_array(relation::bigint, mode, (SELECT relname FROM pg_class WHERE oid = relation)))
+        INTO locks FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384 AND mode IN ({_MODES});
+    END IF;
+    IF tg_event = 'ddl_command_end' AND tg_tag = 'ALTER TABLE' THEN
+        SELECT /* {MARK} */ json_agg(json_build_array(conname, conrelid::bigint, confrelid::bigint)) INTO keys
+        FROM pg_constraint
+        WHERE contype = 'f' AND conrelid IN (SELECT (held ->> 0)::oid FROM json_array_elements(locks) AS held);
     END IF;
     RAISE LOG '{MARK} %', json_build_object(
         'event', tg_event, 'tag', tg_tag, 'at', extract(epoch FROM clock_timestamp()), 'detail', detail,
@@ -64,8 +72,9 @@ BEGIN
         'counted', current_setting('pg_stat_statements.track', true) = 'all'
             AND current_setting('pg_stat_statements.track_utility', true) = 'on'
             AND current_setting('compute_query_id', true) <> 'off',
-        'concurrently', tg_event = 'ddl_command_start' AND tg_tag = 'CREATE INDEX' AND current_query() ~* 'concurrently',
-        'locks', locks);
+        'concurrently', tg_event = 'ddl_command_start' AND tg_tag IN ('CREATE INDEX', 'REINDEX')
+            AND current_query() ~* 'concurrently',
+        'locks', locks, 'keys', keys);
 END
 $trace$
 """
