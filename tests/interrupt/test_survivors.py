@@ -87,3 +87,19 @@ def test_the_gap_of_a_sequence_that_no_column_owns_is_no_difference(interrupt: I
     found = interrupt(migration, backup=BACKUP.replace("--\n-- PostgreSQL database dump complete", cards))
 
     assert judge(found), judge(found)
+
+
+def test_a_privilege_that_was_lent_for_the_time_is_found(interrupt: Interrupt) -> None:
+    """No rollback of a database takes it back; run again to its end, the migration does."""
+    lent = "ALTER ROLE lent_to {}BYPASSRLS;"
+    backup = BACKUP.replace(
+        "CREATE TABLE public.people", "GRANT SELECT ON public.fees TO lent_to;\nCREATE TABLE public.people"
+    )
+    statements = [lent.format(""), "ALTER TABLE fees ADD COLUMN {} doubled integer;", lent.format("NO")]
+
+    good = interrupt("\n".join(statements).format("IF NOT EXISTS"), backup=backup)
+    bad = interrupt("\n".join(statements).format(""), "ALTER TABLE fees DROP COLUMN IF EXISTS doubled;", backup=backup)
+
+    assert judge(good), judge(good)
+    assert [cut.outcome for cut in bad.cuts] == ["converges", "converges", "neither"]
+    assert judge(bad).message.endswith(" killed: outside of the database stays role:lent_to: got BYPASSRLS")

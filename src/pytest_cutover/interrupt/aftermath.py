@@ -147,14 +147,14 @@ class Aftermath:
 
     def judge(self, left: Left) -> tuple[Outcome, str]:
         """What migrating again leads to, and why where it is nothing good."""
-        if left.state is not None and left.state in self._known and not left.ended_well:
+        if left.state is not None and left.state in self._known and not (left.ended_well or left.beside):
             return self._known[left.state]
         view = self.view(left.database, "cut off")
         try:
             if left.ended_well and (found := self._unlike_reference(view, left.database)):
                 return "neither", f"it goes on, ends as if all were done, and leaves another state: {told(found, '')}"
             # Beside a file there may be others, which nothing here compares.
-            if not isinstance(view, PostgresDatabase):
+            if left.beside or not isinstance(view, PostgresDatabase):
                 return self._migrate_again(left.database, view)
             digest = _digest(view)
             if digest not in self._known:

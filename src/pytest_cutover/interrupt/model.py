@@ -85,12 +85,14 @@ class Left:
     """The address of the database that a cut left.
 
     Two with the same `state` are known to be alike; None: nothing is known. `ended_well` says that the migration went on after
-    the cut, and told nobody of it.
+    the cut, and told nobody of it; `beside` that something is left outside of the database, where only migrating again tells
+    whether it stays.
     """
 
     database: Any
     state: object = None
     ended_well: bool = False
+    beside: bool = False
 
 
 def step_name(step: Step) -> str:

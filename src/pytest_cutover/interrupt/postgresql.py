@@ -19,7 +19,7 @@ from pytest_cutover.interrupt.model import WAYS, Left, Point, Way, step_name
 from pytest_cutover.interrupt.origins import Origin, copies_whole, holds_unlogged, state_of
 from pytest_cutover.interrupt.watching import WatchingGate
 from pytest_cutover.migrate import StepRun, Stop, run_steps
-from pytest_cutover.migrate.roles import read_roles, role_changes
+from pytest_cutover.migrate.roles import Roles, read_roles, role_changes
 from pytest_cutover.migrate.script import Statement
 from pytest_cutover.names import parse_relation
 from pytest_cutover.plan.model import Step
@@ -48,6 +48,7 @@ class StatementCuts:
         self._server = server
         self._steps: list[Step] = aftermath.plan.file.migrate.steps
         self.unseen: list[Point] = []
+        self._roles: Roles = {}
         self._origins = [Origin(aftermath.template)]
         self._untried: dict[Way, str] = {}
         if holds_unlogged(aftermath.template):
@@ -60,15 +61,13 @@ class StatementCuts:
             NotChecked: the migration stops, or what it does outside of its database would meet every other run.
         """
         aftermath = self._aftermath
-        with self._server.maintenance.connect() as connection:
-            before = read_roles(connection)
+        self._roles = self._read_roles()
         first, second = aftermath.copy(aftermath.template), aftermath.copy(aftermath.template)
         gate = WatchingGate(self._server)
         runs = self._run(self._account(first), gate, behind=lambda step: self._keep(first, step, len(gate.seen)))
         counting = WatchingGate(self._server, gate.several)
         again = self._run(self._account(second), counting)
-        with self._server.maintenance.connect() as connection:
-            changed = role_changes(before, read_roles(connection))
+        changed = role_changes(self._roles, self._read_roles())
         self._server.is_spoiled |= bool(changed)
         for run in (*runs, *again):
             if run.error is not None:
@@ -105,7 +104,18 @@ class StatementCuts:
         if not gate.reached:
             return None
         ended_well = len(runs) == len(self._steps) - origin.step and all(run.error is None for run in runs)
-        return Left(target, state_of(target, origin, begun), ended_well)
+        beside = self._read_roles() != self._roles
+        return Left(target, state_of(target, origin, begun), ended_well, beside)
+
+    def left_beside(self) -> str:
+        """What of the server's roles is not as it was; told once."""
+        was, self._roles = self._roles, self._read_roles()
+        self._server.is_spoiled |= was != self._roles
+        return ", ".join(f"{each.object}: {each.detail or each.kind}" for each in role_changes(was, self._roles))
+
+    def _read_roles(self) -> Roles:
+        with self._server.maintenance.connect() as connection:
+            return read_roles(connection)
 
     def _account(self, target: Target) -> Target:
         """The database as the migration's role."""

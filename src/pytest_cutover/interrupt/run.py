@@ -52,6 +52,11 @@ def interrupt(
                     cuts.append(Cut(point, way, "not_reached"))
                     continue
                 outcome, detail = aftermath.judge(left)
+                if left.beside and (stays := cutting.left_beside()):
+                    outcome, detail = (
+                        "neither",
+                        "; ".join(filter(None, (detail, f"outside of the database stays {stays}"))),
+                    )
                 cuts.append(Cut(point, way, outcome, detail))
                 aftermath.drop(left.database)
         varying = tuple(f"{table}.{name}" for table, names in sorted(aftermath.varying.items()) for name in names)

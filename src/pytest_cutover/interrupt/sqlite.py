@@ -86,6 +86,10 @@ class FileCuts:
         """No way that has a meaning is left out."""
         return {}
 
+    def left_beside(self) -> str:
+        """There is no server that could hold it."""
+        return ""
+
     def cut(self, point: Point, way: Way) -> Left:
         """What a run leaves which is cut off there; a program that was faster this time is cut off at its end."""
         place = self._places[point.number]
