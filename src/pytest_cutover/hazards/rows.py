@@ -15,6 +15,7 @@ from pytest_cutover.names import DEFAULT_SCHEMA, format_name, parse_relation, qu
 
 _POLICIES = re.compile(r"\bROW\s+LEVEL\s+SECURITY\b|\bPOLICY\b", re.IGNORECASE)
 _OTHER_ROLE = re.compile(r"\s*SET\s+((LOCAL|SESSION)\s+)?(ROLE|SESSION\s+AUTHORIZATION)\b", re.IGNORECASE)
+_FILTERED_ROLES = "SELECT rolname FROM pg_catalog.pg_roles WHERE NOT rolsuper AND NOT rolbypassrls"
 _WRITING = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
 _PARAMETER = re.compile(r"\$\d+")
 # As RI_FKey_cascade_del and its neighbours word it (PostgreSQL's ri_triggers.c).
@@ -108,7 +109,7 @@ class RlsFilteredDml(Hazard):
             if _WRITES.search(text)
             for table in _read_tables(text, tables, schemas=trace.tells_schemas)
         }
-        known = {name for (name,) in scene.before.query("SELECT rolname FROM pg_catalog.pg_roles").rows}
+        known = {name for (name,) in scene.before.query(_FILTERED_ROLES).rows}
         failed: list[QueryError] = []
         found = False
         for role, table in sorted(pairs):
