@@ -23,6 +23,7 @@ from pytest_cutover.sandbox.container import ContainerServer
 from pytest_cutover.sandbox.docker_engine import Engine
 from pytest_cutover.sandbox.sweeping import LABEL_RUN
 from pytest_cutover.target import Target
+from pytest_cutover.trace.statements import NOT_LOADED, Statistics
 from tests.project import PLAN, Project
 
 _HOLD = """
@@ -160,6 +161,25 @@ def test_a_container_that_does_not_start_shows_its_log(docker: Engine, image: st
     assert "nothing works\n    …" in str(raised.value)
     assert time.monotonic() - began < 60
     assert _containers(docker) == set()
+
+
+def test_an_image_keeps_the_libraries_that_it_loads(docker: Engine, image: str, sandboxes: Sandboxes) -> None:
+    """Ours would take their place; what ran is not known there, and everything else is."""
+    made = docker.client.containers.create(image)
+    command = '["postgres", "-c", "shared_preload_libraries=plpgsql"]'
+    made.commit("cutover-test/loading", "18", changes=f"CMD {command}")
+    made.remove()
+    try:
+        server = sandboxes.server(image="cutover-test/loading:18")
+        with server.maintenance.connect() as connection:
+            loaded = connection.execute("SHOW shared_preload_libraries").fetchone()
+        statistics = Statistics(server.maintenance, "postgres")
+    finally:
+        sandboxes.close()
+        docker.client.images.remove("cutover-test/loading:18", force=True)
+
+    assert loaded == ("plpgsql",)
+    assert statistics.missing == NOT_LOADED
 
 
 def test_the_death_of_a_run_ends_its_container(docker: Engine, image: str) -> None:

@@ -96,7 +96,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list):
         return [_comparable(each) for each in value]
     if isinstance(value, str):
-        return re.sub(r"\d[\d.,]*( ?(?:ms|µs|s|min)\b)", r"…\1", value)
+        return re.sub(r"\d[\d.,]* ?(?:ms|µs|s|min)\b", "…", value)
     return value
 
 
@@ -115,6 +115,10 @@ def embedded(on_embedded: dict[str, Any]) -> list[dict[str, Any]]:
 def _traced(result: dict[str, Any]) -> list[tuple[set[tuple[str, str]], set[tuple[str, str]]]]:
     """For each plan its hazards, and its locks."""
     assert {each["locks"]["missing"] for each in result["plans"]} == {""}
+    statements = [each["locks"]["statements"] for each in result["plans"]]
+    assert [(each["missing"], any("UPDATE" in one["statement"] for one in each["most"])) for each in statements] == [
+        ("", True)
+    ] * 2
     return [
         (
             {(found["id"], found["object"]) for found in each["hazards"]["found"]},

@@ -20,7 +20,7 @@ from pytest_cutover.sandbox import extensions
 from pytest_cutover.sandbox.binaries import client_programs
 from pytest_cutover.sandbox.directories import make_directory, sandbox_base, sweep
 from pytest_cutover.sandbox.docker_engine import ANSWER_TIMEOUT_S, Engine, Progress, shortened
-from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, Server, ServerFacts
+from pytest_cutover.sandbox.server import DISPOSABLE_SETTINGS, STATISTICS, Server, ServerFacts
 from pytest_cutover.sandbox.sweeping import end_reaper, labels_of, start_reaper, sweep_containers
 from pytest_cutover.target import Target
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from testcontainers.community.postgres import PostgresContainer
 
 _PORT = 5432
+_ROOM = "pg_stat_statements.max"
 _START_TIMEOUT_S = 180.0
+_RESTART_TIMEOUT_S = 30
 _POLL_S = 0.05
 _LOG_LINES = 12
 
@@ -76,6 +78,9 @@ class ContainerServer(Server):
                     f"The container of {image} could not be started: {_masked(str(error), container.password)}"
                 ) from error
             maintenance, version = _wait_until_ready(container, image)
+            if _may_count(maintenance):
+                progress(f"starting {image} with pg_stat_statements")
+                maintenance, version = _restarted(container, image)
             _add_stand_ins(container, maintenance)
             facts = ServerFacts("container", version, why, image, digest)
             programs = client_programs(facts.major).folder
@@ -146,7 +151,7 @@ def _container(engine: Engine, image: str, run: str, directory: Path) -> Postgre
     command = list(attributes.get("Cmd") or ())
     if any(part.rsplit("/", 1)[-1] == "postgres" for part in command):
         # The image's own command may name its settings file; ours are put behind it.
-        settings = DISPOSABLE_SETTINGS.items()
+        settings = (DISPOSABLE_SETTINGS | {_ROOM: STATISTICS[_ROOM]}).items()
         container.with_command([*command, *(part for pair in settings for part in ("-c", "=".join(pair)))])
     return container
 
@@ -215,6 +220,45 @@ def _wait_until_ready(container: PostgresContainer, image: str) -> tuple[Target,
     raise SandboxError(
         f"The container of {image} did not answer within {_START_TIMEOUT_S:.0f} s: {last}{_explain(container, image)}"
     )
+
+
+def _may_count(maintenance: Target) -> bool:
+    """True where the server can count statements once it is started again: it has the library, and loads no other of its own."""
+    try:
+        with maintenance.connect() as connection:
+            row = connection.execute(
+                "SELECT current_setting('shared_preload_libraries') = '' AND EXISTS ("
+                "SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements')"
+            ).fetchone()
+            if row != (True,):
+                return False
+            # A library that cannot be loaded would keep the server from starting.
+            connection.execute("LOAD 'pg_stat_statements'")
+            connection.execute("ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _restarted(container: PostgresContainer, image: str) -> tuple[Target, str]:
+    """The server's address and version once it has been started again.
+
+    Raises:
+        SandboxError: it does not come back.
+    """
+    from docker.errors import DockerException
+
+    try:
+        container.get_wrapped_container().restart(timeout=_RESTART_TIMEOUT_S)
+    except (DockerException, OSError) as error:
+        raise SandboxError(
+            f"The container of {image} could not be started again: {_masked(str(error), container.password)}"
+        ) from error
+    maintenance, version = _wait_until_ready(container, image)
+    with maintenance.connect() as connection:
+        connection.execute("ALTER SYSTEM SET pg_stat_statements.track = 'none'")
+        connection.execute("SELECT pg_reload_conf()")
+    return maintenance, version
 
 
 def _add_stand_ins(container: PostgresContainer, maintenance: Target) -> None:
