@@ -1,12 +1,12 @@
 """What tracing a migration costs: the same migration on two copies of a database, traced and not.
 
-    python benchmarks/trace.py [--rows 300000] [--statements 3000] [--runs 5]
+    python benchmarks/trace.py [--rows 300000] [--statements 3000] [--triggered 100000] [--runs 5]
 
-Two migrations are measured on the embedded server: one of DDL and updates of a whole table, as most are, and one that sends
-many small statements and does no work, each of which is a line of the log: that one has no target, since it is the worst there
-can be. Each run measures both ways, one after the other; printed
-are medians, their ratio, and what readying and reading the trace takes besides. The exit status is 1 where the target is
-missed. Two processors should be idle.
+Three migrations are measured on the embedded server: one of DDL and updates of a whole table, as most are; one that sends many
+small statements and does no work, each of which is a line of the log; and one with a trigger for each row, whose statement the
+server counts each time. The last two have no target, since they are the worst there can be. Each run measures both ways, one
+after the other; printed are medians, their ratio, and what readying and reading the trace takes besides. The exit status
+is 1 where the target is missed. Two processors should be idle.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ BEFORE = """
 CREATE TABLE flights (id int PRIMARY KEY, callsign text NOT NULL, minutes int NOT NULL);
 INSERT INTO flights SELECT g, 'F' || g, g % 1000 FROM generate_series(1, {rows}) AS g;
 CREATE TABLE notes (id int PRIMARY KEY, note text);
+CREATE TABLE rows (id int PRIMARY KEY, note text);
+INSERT INTO rows SELECT g, 'a note' FROM generate_series(1, {triggered}) AS g;
+CREATE TABLE stamps (id int, at timestamptz);
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO stamps VALUES (NEW.id, now()); RETURN NULL; END $$;
+CREATE TRIGGER stamped AFTER UPDATE ON rows FOR EACH ROW EXECUTE FUNCTION stamp();
 """
 WHOLE_TABLE = """
 ALTER TABLE flights ADD COLUMN cid int;
@@ -40,6 +46,7 @@ CREATE INDEX by_cid ON flights (cid);
 ALTER TABLE flights ALTER COLUMN minutes TYPE bigint;
 ANALYZE flights;
 """
+TRIGGERED = "UPDATE rows SET note = 'another';"
 SMALL = "INSERT INTO notes VALUES ({number}, 'a note');\n"
 
 
@@ -48,6 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--statements", type=int, default=3_000)
+    parser.add_argument("--triggered", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
     small = "".join(SMALL.format(number=number) for number in range(given.statements))
@@ -57,13 +65,18 @@ def main() -> int:
         server = sandboxes.server()
         template = server.create("bench_trace")
         with template.connect() as connection:
-            connection.execute(BEFORE.format(rows=given.rows).encode())
-        for title, script in ((f"{given.rows:,} rows", WHOLE_TABLE), (f"{given.statements:,} statements", small)):
+            connection.execute(BEFORE.format(rows=given.rows, triggered=given.triggered).encode())
+        for title, script in (
+            (f"{given.rows:,} rows", WHOLE_TABLE),
+            (f"{given.statements:,} statements", small),
+            (f"a trigger for each of {given.triggered:,} rows", TRIGGERED),
+        ):
             plain, traced, besides = _measure(server, template, script, given.runs)
             ratio = traced / plain
             is_work = script is WHOLE_TABLE
             missed |= is_work and ratio > TARGET
-            each = (traced - plain) / len(script.strip().splitlines())
+            times = given.triggered if script is TRIGGERED else len(script.strip().splitlines())
+            each = (traced - plain) / times
             print(
                 f"{title}: untraced {plain:.3f} s, traced {traced:.3f} s: {ratio:.2f} times"
                 f"{f' (target {TARGET})' if is_work else ''}, {each * 1e6:.0f} µs for each statement; besides {besides:.3f} s"
