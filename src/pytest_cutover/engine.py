@@ -18,6 +18,7 @@ from pytest_cutover.database import Database
 from pytest_cutover.errors import BackupError, SandboxError
 from pytest_cutover.migrate import StepsRun, run_steps
 from pytest_cutover.migrate.roles import Roles, read_roles, role_changes
+from pytest_cutover.migrate.script import Execute, execute
 from pytest_cutover.plan.model import Sandbox, Step
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import EmbeddedServer, Sandboxes, Server
@@ -153,11 +154,12 @@ class PostgreSQL(Engine):
         return PostgresDatabase(target, label, scratch)
 
     def run(
-        self, steps: Sequence[Step], folder: Path, server: Server, target: Target, role: str | None, backup: Path | None
-    ) -> StepsRun:
+        self, steps: Sequence[Step], folder: Path, server: Server, target: Target, role: str | None,
+        backup: Path | None, execute: Execute = execute,
+    ) -> StepsRun:  # fmt: skip
         before = _roles(server)
         with server.noting_roles():
-            run = run_steps(steps, folder, server.login(target, role) if role else target, backup)
+            run = run_steps(steps, folder, server.login(target, role) if role else target, backup, execute=execute)
         failed = run.failed_step
         if failed is not None and failed.error is not None:
             if failed.error.sqlstate in _OUT_OF_RESOURCES:
@@ -166,12 +168,12 @@ class PostgreSQL(Engine):
                 server.maintenance.connect().close()
             except psycopg.OperationalError as error:
                 raise server.failure(f"ended while it ran {failed.name}", error) from error
-        changes = role_changes(before, _roles(server))
+        changes = found = role_changes(before, _roles(server))
         if isinstance(server, GivenServer):
             # Others may make roles there meanwhile.
             changes = tuple(each for each in changes if each.kind != "added")
         server.is_spoiled |= bool(changes)
-        return replace(run, role_changes=changes)
+        return replace(run, role_changes=changes, roles_differ=bool(found))
 
     def tracing(self, server: Server, target: Target) -> AbstractContextManager[Recording]:
         return record(server, target)

@@ -23,7 +23,7 @@ from pytest_cutover.flyway.script import in_transaction, waits_for_transactions
 from pytest_cutover.flyway.settings import Settings, read_settings
 from pytest_cutover.flyway.state import Info, examine, pending, problems
 from pytest_cutover.migrate.result import Notice, StatementRun, StepError, StepRun
-from pytest_cutover.migrate.script import ScriptError, Statement, parse_script
+from pytest_cutover.migrate.script import Execute, ScriptError, Statement, execute, parse_script
 from pytest_cutover.plan.model import Step
 from pytest_cutover.target import Target
 
@@ -38,10 +38,10 @@ class _StoppedError(CutoverError):
         super().__init__(str(error))
 
 
-def run_flyway(step: Step, folder: Path, target: Target) -> StepRun:
+def run_flyway(step: Step, folder: Path, target: Target, execute: Execute = execute) -> StepRun:
     """Runs what is pending in the step's folder. A migration that runs in a transaction and fails leaves nothing."""
     assert step.flyway is not None
-    run = _Run(folder / step.flyway)
+    run = _Run(folder / step.flyway, execute)
     began = time.perf_counter()
     error: StepError | None = None
     try:
@@ -66,6 +66,7 @@ class _Run:
     """What happened so far, and which statement is running."""
 
     folder: Path
+    execute: Execute
     ran: list[StatementRun] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     file: str | None = None
@@ -253,7 +254,7 @@ class _Flyway:
             run.line = statement.line
             started = time.perf_counter()
             try:
-                cursor = self.runner.execute(statement.text.encode())
+                cursor = run.execute(self.runner, statement)
             except psycopg.Error as error:
                 position = error.diag.statement_position
                 run.line = statement.line_at(int(position)) if position else statement.line

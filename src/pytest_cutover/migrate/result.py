@@ -66,10 +66,14 @@ class StepRun:
 
 @dataclass(frozen=True)
 class StepsRun:
-    """All steps of one migration or rollback, in order, and what became of the server's roles, a text for each."""
+    """All steps of one migration or rollback, in order, and what became of the server's roles, a text for each.
+
+    `roles_differ` says that roles are not as they were, whoever has changed them.
+    """
 
     steps: tuple[StepRun, ...]
     role_changes: tuple[Difference, ...] = ()
+    roles_differ: bool = False
 
     @property
     def ok(self) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import postgast
+import psycopg
 
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.migrate.result import StepError
@@ -25,10 +27,11 @@ class ScriptError(CutoverError):
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: its text without the semicolon, and the line on which it begins, counted from 1."""
+    """One statement: its text without the semicolon, and the line of its file on which it begins, counted from 1."""
 
     text: str
     line: int
+    file: str = ""
 
     @property
     def summary(self) -> str:
@@ -39,6 +42,15 @@ class Statement:
     def line_at(self, position: int) -> int:
         """The file's line that holds the character at `position`, counted from 1 as the server does."""
         return self.line + self.text.count("\n", 0, max(position - 1, 0))
+
+
+Execute = Callable[[psycopg.Connection, Statement], psycopg.Cursor]
+"""How a runner sends one statement of a file to the server."""
+
+
+def execute(connection: psycopg.Connection, statement: Statement) -> psycopg.Cursor:
+    """Runs the statement as it is."""
+    return connection.execute(statement.text.encode())
 
 
 def read_script(path: Path) -> list[Statement]:
@@ -85,5 +97,5 @@ def parse_script(text: str, file: str) -> list[Statement]:
         end = each.stmt_location + each.stmt_len if each.stmt_len else len(raw)
         piece = raw[each.stmt_location : end]
         start = each.stmt_location + len(piece) - len(piece.lstrip())
-        statements.append(Statement(piece.decode().strip(), raw.count(b"\n", 0, start) + 1))
+        statements.append(Statement(piece.decode().strip(), raw.count(b"\n", 0, start) + 1, file))
     return statements

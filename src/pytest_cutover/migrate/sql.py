@@ -10,11 +10,11 @@ from psycopg.pq import TransactionStatus
 
 from pytest_cutover.errors import describe_error
 from pytest_cutover.migrate.result import Notice, StatementRun, StepError, StepRun
-from pytest_cutover.migrate.script import ScriptError, Statement, read_script
+from pytest_cutover.migrate.script import Execute, ScriptError, Statement, execute, read_script
 from pytest_cutover.target import Target
 
 
-def run_sql(path: Path, name: str, target: Target, budget: float | None) -> StepRun:
+def run_sql(path: Path, name: str, target: Target, budget: float | None, execute: Execute = execute) -> StepRun:
     """Runs the file against the target. Each statement outside the file's own BEGIN … COMMIT commits by itself."""
     notices: list[Notice] = []
     ran: list[StatementRun] = []
@@ -40,7 +40,7 @@ def run_sql(path: Path, name: str, target: Target, budget: float | None) -> Step
             connection.add_notice_handler(keep)
             for current in statements:
                 started = time.perf_counter()
-                cursor = connection.execute(current.text.encode())
+                cursor = execute(connection, current)
                 seconds = time.perf_counter() - started
                 ran.append(StatementRun(path.name, current.line, current.summary, cursor.statusmessage or "", seconds))
             open_transaction = connection.info.transaction_status != TransactionStatus.IDLE

@@ -46,25 +46,32 @@ class Line:
 
 def read_log(raw: Iterable[bytes]) -> Iterator[Line]:
     """The messages that tell something of a session, in order; what parsing and binding took is left out."""
+    for match, text in read_messages(raw):
+        yield from _line(match, text)
+
+
+def read_messages(raw: Iterable[bytes]) -> Iterator[tuple[re.Match[bytes], str]]:
+    """Every message with what stands ahead of it: time, process, backend, transaction, user, severity."""
     head: bytes | None = None
     more: list[bytes] = []
+
+    def message() -> Iterator[tuple[re.Match[bytes], str]]:
+        if head is not None and (match := _HEAD.match(head)) is not None:
+            yield match, (match[7] + b"".join(more)).decode(errors="replace").rstrip("\n")
+
     for each in raw:
         if each.startswith(b"\t"):
             # The server indents what follows the first line of a message.
             more.append(each[1:])
             continue
-        if head is not None:
-            yield from _line(head, more)
+        yield from message()
         head, more = each, []
-    if head is not None:
-        yield from _line(head, more)
+    yield from message()
 
 
-def _line(head: bytes, more: list[bytes]) -> Iterator[Line]:
-    match = _HEAD.match(head)
-    if match is None or match[3] is None or (severity := match[6].decode()) not in _OF_INTEREST:
+def _line(match: re.Match[bytes], text: str) -> Iterator[Line]:
+    if match[3] is None or (severity := match[6].decode()) not in _OF_INTEREST:
         return
-    text = (match[7] + b"".join(more)).decode(errors="replace").rstrip("\n")
     at = datetime.strptime(match[1].decode(), "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=timezone.utc).timestamp()
     seconds, event = None, None
     if text.startswith(MARK):
