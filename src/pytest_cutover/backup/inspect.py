@@ -29,7 +29,8 @@ class BackupFacts:
     `format` is "plain" (with the compression behind a comma), "custom", "tar" or "directory". `server_version` is that
     of the server it was taken from, `at_least` its major version: no older server can be expected to take it.
     `reader` is the oldest major version whose pg_restore reads it, None for a plain dump. `roles` are the roles that a
-    plain dump names, `schemas` those that it creates. `prepared` are the tables that a prelude made, known once it is restored.
+    plain dump names, `schemas` those that it creates. `prepared` are the tables that a prelude made, `platform` the
+    schemas; they are known once it is restored.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class BackupFacts:
     creates_public: bool = False
     restricted: bool = False
     prepared: frozenset[str] = frozenset()
+    platform: frozenset[str] = frozenset()
     handled: tuple[str, ...] = field(default=())
 
     @property

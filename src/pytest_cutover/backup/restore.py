@@ -33,6 +33,11 @@ _TABLES = """
     WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_')
 """
 
+_SCHEMAS = """
+    SELECT nspname FROM pg_namespace
+    WHERE nspname NOT IN ('public', 'information_schema') AND NOT starts_with(nspname, 'pg_')
+"""
+
 # A dump tells the privileges on public as they differ from initdb's, though it creates the schema without them.
 _GRANTING_USAGE = """
     CREATE SCHEMA pytest_cutover_restore;
@@ -82,6 +87,7 @@ def restore(
                         )
                     )
                 prepared = frozenset(format_name(*row) for row in connection.execute(_TABLES).fetchall())
+                platform = frozenset(name for (name,) in connection.execute(_SCHEMAS).fetchall())
                 if "public" in schemas:
                     connection.execute("DROP SCHEMA public")
                     if connection.info.parameter_status("is_superuser") == "on":
@@ -98,7 +104,7 @@ def restore(
                     )
                 stand_ins = extensions.used_in(connection)
             handled += [f"{name} is a stand-in in SQL: this server has no extension of that name" for name in stand_ins]
-            return target, replace(facts, prepared=prepared, handled=(*handled, *notes)), warnings
+            return target, replace(facts, prepared=prepared, platform=platform, handled=(*handled, *notes)), warnings
         except MissingRoleError as missing:
             server.drop(database)
             lacking = [missing.role]
