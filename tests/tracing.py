@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_cutover.canaries import Wait
 from pytest_cutover.engine import PostgreSQL
+from pytest_cutover.hazards import Scene
 from pytest_cutover.migrate import StepsRun
+from pytest_cutover.ordinary.model import Ordinary
+from pytest_cutover.ordinary.run import AsOwner
 from pytest_cutover.plan.model import Step
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import Server
@@ -40,7 +43,17 @@ class Traced:
     target: Target
     recording: Recording
     run: StepsRun
+    role: str | None
+    again: Callable[[Collection[str]], Ordinary]
     waits: list[Wait] = field(default_factory=list)
+
+    def ordinary(self, platform: Collection[str] = ()) -> Ordinary:
+        """What an ordinary owner of the database gets of it otherwise."""
+        return self.again(platform)
+
+    def scene(self) -> Scene:
+        """What hazards are looked for in."""
+        return Scene(self.before, self.after, self.recording, self.role, self.ordinary)
 
     @property
     def trace(self) -> Trace:
@@ -56,13 +69,19 @@ class Traced:
         return found
 
 
+def psql_step(server: Server, *options: str) -> Step:
+    """The file as psql runs it, which stops at the first error unless the options say otherwise."""
+    psql = [str(server.programs / "psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", *options, "--file=migration.sql"]
+    return Step(command=psql, env=_ADDRESS)
+
+
 @contextmanager
 def migrated(
     server: Server,
     folder: Path,
     before: str,
     migration: str,
-    runner: str = "sql",
+    runner: str | Step = "sql",
     role: str | None = None,
     watch: Sequence[str] = (),
 ) -> Iterator[Traced]:
@@ -79,15 +98,17 @@ def migrated(
         connection.execute("ANALYZE")
     target = server.create(names[1], template=source, owner=role)
     (folder / "migration.sql").write_text(migration)
-    step = Step(sql="migration.sql")
-    if runner == "command":
-        psql = [str(server.programs / "psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--file=migration.sql"]
-        step = Step(command=psql, env=_ADDRESS)
+    step = runner if isinstance(runner, Step) else Step(sql="migration.sql") if runner == "sql" else psql_step(server)
     with engine.tracing(server, target) as recording, engine.watching(target, watch) as waits:
         run = engine.run([step], folder, server, target, role, None)
-    traced = Traced(
-        PostgresDatabase(source, "before"), PostgresDatabase(target, "after"), target, recording, run, waits
-    )
+    views = PostgresDatabase(source, "before"), PostgresDatabase(target, "after")
+
+    def again(platform: Collection[str]) -> Ordinary:
+        views[0].close()
+        owner = AsOwner([step], folder, engine, None, lambda: (server, source), platform, views[1], lambda text: None)
+        return owner.run()
+
+    traced = Traced(*views, target, recording, run, role, again, waits)
     traced.after.run = run
     try:
         yield traced

@@ -47,6 +47,11 @@ class Restores:
         engine.check_extensions(server, set(plan.file.sandbox.extensions))
         return self._templates[key]
 
+    def place(self, plan: Plan, engine: Engine, facts: BackupFacts, progress: Callable[[str], None]) -> tuple[Any, Any]:
+        """A server whose roles no run has changed, and the backup as it was restored there."""
+        server = engine.server(self.sandboxes, facts, plan.file.sandbox, progress)
+        return server, self.template(plan, engine, facts, server, progress)[0]
+
 
 class Copies:
     """The databases that one plan's rehearsal makes: `addresses` by label.

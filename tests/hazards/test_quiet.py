@@ -50,7 +50,7 @@ def hazards(traced_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
     ]
     with migrated(traced_server, tmp_path_factory.mktemp("careful"), before, "".join(steps)) as done:
         assert done.run.ok, done.run.failed_step
-        yield find_all(Scene(done.before, done.after, done.recording))
+        yield find_all(done.scene())
 
 
 @pytest.mark.parametrize("name", CAREFUL)
@@ -58,6 +58,7 @@ def test_a_careful_migration_has_none(name: str, hazards: Hazards) -> None:
     """A warning that is wrong once is not read the next time."""
     assert [each for each in hazards.found if f"{name}." in each.object] == []
     assert hazards.unknown == {}
+    assert "superuser-only" in hazards.proved
 
 
 def test_without_a_trace_only_what_is_left_is_told(traced_server: Server, tmp_path: Path) -> None:
@@ -69,3 +70,5 @@ def test_without_a_trace_only_what_is_left_is_told(traced_server: Server, tmp_pa
     assert [each.id for each in found.found] == ["missing-statistics"]
     assert found.unknown["table-rewrite"] == "no log"
     assert "fk-without-index" not in found.unknown
+    assert found.unknown["superuser-only"] == "the migration was not run as an ordinary owner of the database"
+    assert found.proved == {}

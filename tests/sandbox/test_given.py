@@ -15,7 +15,7 @@ from pytest_cutover.errors import SandboxError
 from pytest_cutover.sandbox import Sandboxes, Server
 from pytest_cutover.sandbox.given import PREFIX
 from pytest_cutover.target import Target
-from tests.project import BACKUP, PLAN, Project
+from tests.project import BACKUP, MIGRATION, PLAN, Project
 
 _HOLD = """
 import os, sys, time
@@ -208,9 +208,21 @@ def test_a_server_that_only_creates_databases_will_do(given: Target, project: Pr
     try:
         status = project.run(f"--sandbox=postgresql://maker:maker@{given.host}:{given.port}/postgres")
         assert status == 0, project.output
+        proved = "the migration ran as maker, which is no superuser"
+        assert project.result["plans"][0]["hazards"]["proved"] == [{"id": "superuser-only", "how": proved}]
     finally:
         with given.connect() as connection:
             connection.execute("DROP ROLE maker")
+
+
+def test_roles_that_the_migration_makes_there_keep_an_ordinary_owner_out(given: Target, project: Project) -> None:
+    """Its run would find them, and not what it takes to make them."""
+    project.plan(migration=f"{MIGRATION}CREATE ROLE parcel_reader;\n")
+
+    assert project.run(f"--sandbox={given.url}") == 1  # A second run stops.
+
+    unknown = {each["id"]: each["reason"] for each in project.result["plans"][0]["hazards"]["unknown"]}
+    assert unknown["superuser-only"].startswith("while the migration ran, roles changed")
 
 
 def test_the_password_may_come_from_the_environment(

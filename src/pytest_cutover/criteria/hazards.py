@@ -47,7 +47,7 @@ class NoHazard(Kind):
         listed = [(each.object, each.message, each.size) for each in found]
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         return Finding(
-            not found, f"{found[0].message}{more}" if found else "the migration does not have it", expected="none",
+            not found, f"{found[0].message}{more}" if found else hazards.proved.get(self.hazard, "the migration does not have it"), expected="none",
             actual=hazards.named(self.hazard) or "none",
             evidence=(Evidence.of(self.hazard, ("object", "what", "size"), listed),) if found else (),
         )  # fmt: skip

@@ -10,12 +10,12 @@ from __future__ import annotations
 from inspect import isabstract, isclass
 
 from pytest_cutover.errors import NotChecked, QueryError
-from pytest_cutover.hazards import leftovers, rows, sequences, statistics, waiting, work
+from pytest_cutover.hazards import leftovers, rights, rows, sequences, statistics, waiting, work
 from pytest_cutover.hazards.base import Found, Hazard, Hazards, Scene, find
 
 HAZARDS: dict[str, type[Hazard]] = {
     hazard.ID: hazard
-    for module in (work, waiting, leftovers, statistics, sequences, rows)
+    for module in (work, waiting, leftovers, statistics, sequences, rows, rights)
     for hazard in vars(module).values()
     if isclass(hazard) and issubclass(hazard, Hazard) and not isabstract(hazard)
 }
@@ -28,9 +28,13 @@ def find_all(scene: Scene) -> Hazards:
     """Every hazard that the migration has, as far as it can be told."""
     found: list[Found] = []
     unknown: dict[str, str] = {}
+    proved: dict[str, str] = {}
     for name, hazard in HAZARDS.items():
         try:
-            found += find(hazard, scene)
+            its = find(hazard, scene)
+            found += its
+            if not its and (proof := hazard.proof(scene)):
+                proved[name] = proof
         except (NotChecked, QueryError) as reason:
             unknown[name] = str(reason)
-    return Hazards(tuple(found), unknown)
+    return Hazards(tuple(found), unknown, proved)

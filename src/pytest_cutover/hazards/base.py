@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
 from pytest_cutover.database import Database
+from pytest_cutover.errors import NotChecked
 from pytest_cutover.names import quote_relation
+from pytest_cutover.ordinary.model import Ordinary
 from pytest_cutover.trace import Held, Recording, Relation, Trace
 
 _SIZE = """
@@ -43,10 +45,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Hazards:
-    """All that were found; `unknown` has the reason by id for each that could not be looked for."""
+    """All that were found; `unknown` has the reason by id for each that could not be looked for.
+
+    `proved` says by id how it is known of one that it is not there, where more than a search tells.
+    """
 
     found: tuple[Found, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
+    proved: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, hazard: str) -> list[Found]:
         """Those of one id."""
@@ -57,14 +63,22 @@ class Hazards:
         return ", ".join(sorted(each.object for each in self.of(hazard)))
 
 
+def _nobody() -> Ordinary:
+    raise NotChecked("the migration was not run as an ordinary owner of the database")
+
+
 @dataclass
 class Scene:
-    """What a hazard is looked for in: the databases before and after, the trace between them, and who migrated."""
+    """What a hazard is looked for in: the databases before and after, the trace between them, and who migrated.
+
+    `ordinary` gives what an ordinary owner of the database gets of the migration, and raises NotChecked where that is not known.
+    """
 
     before: Database
     after: Database
     recording: Recording
     role: str | None = None
+    ordinary: Callable[[], Ordinary] = _nobody
 
     @cached_property
     def trace(self) -> Trace:
@@ -105,12 +119,19 @@ class Hazard(ABC):
     GOOD: ClassVar[str]
     ROLE: ClassVar[str | None] = None
     TRACED: ClassVar[bool] = True
-    """False where the databases alone tell it."""
+    """False where it can be told without."""
+    AS_OWNER: ClassVar[bool] = False
+    """True where it takes a run as an ordinary owner of the database."""
 
     @classmethod
     @abstractmethod
     def find(cls, scene: Scene) -> Iterator[tuple[str, str, str]]:
         """The object, the message, and the table of each that there is, several times for one object where that is so."""
+
+    @classmethod
+    def proof(cls, scene: Scene) -> str:
+        """How it is known that there is none, empty where it was only not found."""
+        return ""
 
 
 def find(hazard: type[Hazard], scene: Scene) -> list[Found]:

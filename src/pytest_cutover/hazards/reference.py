@@ -25,6 +25,16 @@ until = 2026-12-31
 reason = "the application is stopped meanwhile"
 ```
 
+`superuser-only` is found by a run: without `role` in `[migrate]` the migration runs once more, on a copy, as a role that owns the
+database and everything in it that is not the system's or the platform's (the schemas that a prelude makes; there it has every privilege),
+and has no attribute: NOSUPERUSER, NOBYPASSRLS, NOCREATEROLE. A statement of an SQL file that is refused to it (SQLSTATE 42501) is named
+and run as superuser then, so that those behind it are found too; a program's are read in the server's log, where the first
+may be the last. What it leaves is compared, object by object and row by row, but for owners and grantors. Where there is a difference the same
+role runs it a third time, as superuser: what differs then, too, is the time of day, a random key or the role's name, and no
+finding. A plan with a `role` that is no superuser has proved it by the rehearsal itself; the report says which of the two it is. A
+migration that stops on every second run, as one that writes a file, is *not looked for*, with the reason. An account of production that has
+more than an owner, as Supabase's `postgres` (BYPASSRLS, CREATEROLE, member of the API's roles), may get what is named: that is for a waiver.
+
 How long a table may be locked is a criterion of its own: [`locks`](kinds.md#locks).
 
 What runs inside of a function is seen by its DDL, its locks, and what pg_stat_statements counts of it; where the server has

@@ -29,13 +29,13 @@ LEFT JOIN LATERAL (
     FROM pg_catalog.pg_db_role_setting AS given, unnest(given.setconfig) AS entry
     WHERE given.setrole = r.oid AND given.setdatabase = 0
 ) AS told ON true
-WHERE r.rolname NOT LIKE 'pg\\_%'
+WHERE r.rolname NOT LIKE 'pg\\_%' AND r.rolname NOT LIKE 'pytest\\_cutover\\_%'
 ORDER BY r.rolname, told.words
 """
 
 
 def read_roles(connection: psycopg.Connection) -> Roles:
-    """The roles of the server but its own."""
+    """The roles of the server but its own and ours."""
     found: dict[str, set[tuple[str, str]]] = {}
     for role, words, value in connection.execute(_ROLES.encode()).fetchall():
         found.setdefault(role, set()).update({(words, value)} if words else ())

@@ -136,7 +136,10 @@ class Step(Section):
 class Migrate(Section):
     """The migration itself."""
 
-    role: Text | None = Field(None, description="run as this role, not as superuser")
+    role: Text | None = Field(
+        None,
+        description="run as this role, not as superuser; without one, what takes a superuser is a [hazard](hazards.md#superuser-only)",
+    )
     rerun: Literal["converges", "refuses"] = Field(
         "converges", description="a second run gives the same state, or fails cleanly and changes nothing"
     )

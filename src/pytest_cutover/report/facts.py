@@ -59,6 +59,7 @@ def _hazards(hazards: Hazards) -> dict[str, Any]:
     return {
         "found": [asdict(each) for each in hazards.found],
         "unknown": [{"id": name, "reason": reason} for name, reason in hazards.unknown.items()],
+        "proved": [{"id": name, "how": how} for name, how in hazards.proved.items()],
     }
 
 

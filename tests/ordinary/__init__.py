@@ -1,0 +1,1 @@
+"""Tests of the migration as an ordinary owner runs it."""
