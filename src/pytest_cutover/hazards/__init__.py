@@ -8,6 +8,7 @@ server did or left, never by the words of a statement alone.
 from __future__ import annotations
 
 from inspect import isabstract, isclass
+from typing import get_origin
 
 from pytest_cutover.errors import NotChecked, QueryError
 from pytest_cutover.hazards import leftovers, rights, rows, sequences, statistics, waiting, work
@@ -17,7 +18,8 @@ HAZARDS: dict[str, type[Hazard]] = {
     hazard.ID: hazard
     for module in (work, waiting, leftovers, statistics, sequences, rows, rights)
     for hazard in vars(module).values()
-    if isclass(hazard) and issubclass(hazard, Hazard) and not isabstract(hazard)
+    # Python 3.10 takes list[int] for a class.
+    if get_origin(hazard) is None and isclass(hazard) and issubclass(hazard, Hazard) and not isabstract(hazard)
 }
 """Every hazard by its id."""
 
