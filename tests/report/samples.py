@@ -40,7 +40,7 @@ def step(name: str, seconds: float, summary: str, tag: str, **more: Any) -> Resu
     """One step that ran, with one statement."""
     statement = {"file": name, "line": 4, "summary": summary, "tag": tag, "seconds": seconds * 0.98}
     base: Result = {"name": name, "seconds": seconds, "outcome": "ok", "error": None, "budget": None}
-    return base | {"statements": [statement], "notices": [], "output": ""} | more
+    return base | {"statements": [statement], "notices": [], "notices_left_out": 0, "output": ""} | more
 
 
 def ran(statement: str, calls: int, rows: int, seconds: float, *, nested: bool = False) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pytest_cutover.names import parse_relation
 from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.plan.values import format_duration
 from pytest_cutover.rehearsal import Rehearsal
+from pytest_cutover.report.notices import chosen
 from pytest_cutover.sandbox import Server
 from pytest_cutover.sql import shorten_shape
 from pytest_cutover.stages import BackupState, RollbackRun, step_failure
@@ -188,6 +189,7 @@ def _steps(rehearsal: Rehearsal) -> list[dict[str, Any]]:
 def _step(run: StepRun, step: Step, rehearsal: Rehearsal) -> dict[str, Any]:
     shown = rehearsal.plan.file.report.evidence != "none"
     path = _error_file(run, step, rehearsal.plan)
+    kept = chosen(run.notices) if shown else []
     return {
         "name": run.name,
         "seconds": run.seconds,
@@ -197,7 +199,8 @@ def _step(run: StepRun, step: Step, rehearsal: Rehearsal) -> dict[str, Any]:
         "file": path,
         "line": run.error and path and (run.error.line or 1),
         "statements": [asdict(each) for each in run.statements],
-        "notices": [asdict(each) for each in run.notices] if shown else [],
+        "notices": [asdict(each) for each in kept],
+        "notices_left_out": len(run.notices) - len(kept) if shown else 0,
         "output": run.output if shown else "",
     }
 
