@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from pytest_cutover.sandbox import Server
+from pytest_cutover.sandbox import EmbeddedServer, Server
 from pytest_cutover.target import Target
+from tests.live.servers import majors, started
 from tests.project import MIGRATION, PLAN, Project, make_project
 
+_numbers = itertools.count(1)
 SCHEMA = """
 CREATE TABLE public.parcels (id integer PRIMARY KEY, size text NOT NULL, note text);
 CREATE TABLE public.labels (id integer PRIMARY KEY, parcel integer NOT NULL REFERENCES public.parcels, printed boolean);
@@ -155,3 +158,21 @@ def migrated(live: Live, reports_of_before: Path) -> Live:
         path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"identity": ""}), encoding="utf-8")
     live.execute(MIGRATION)
     return live
+
+
+@pytest.fixture(scope="module", params=sorted(majors()))
+def busy_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
+    """A server of each major version here, with statistics of statements."""
+    with started(majors()[request.param]) as server:
+        yield server
+
+
+@pytest.fixture
+def production(request: pytest.FixtureRequest, busy_server: EmbeddedServer) -> Iterator[Target]:
+    """A database that people use, with what the test's module calls its SCHEMA."""
+    name = f"prod_{next(_numbers)}"
+    target = busy_server.create(name)
+    with target.connect() as connection:
+        connection.execute(request.module.SCHEMA.encode())
+    yield target
+    busy_server.drop(name)

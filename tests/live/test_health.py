@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -28,11 +27,8 @@ from pytest_cutover.live.trends import find_unused_indexes, since
 from pytest_cutover.plan.model import Changes, Live
 from pytest_cutover.plan.values import Size
 from pytest_cutover.report.trends import read_trends
-from pytest_cutover.sandbox.embedded import EmbeddedServer
 from pytest_cutover.target import Target
-from tests.live.servers import majors, started
 
-_numbers = itertools.count(1)
 SCHEMA = """
 CREATE TABLE depots (id int PRIMARY KEY);
 CREATE TABLE parcels (id int PRIMARY KEY, depot int, size text);
@@ -42,23 +38,6 @@ CREATE INDEX by_depot ON parcels (depot); CREATE UNIQUE INDEX once ON parcels (i
 KEY = "ALTER TABLE parcels ADD CONSTRAINT in_depot FOREIGN KEY (depot) REFERENCES depots NOT VALID"
 CHANGES = Changes.model_validate({"added": ["index:by_depot", "index:once", "constraint:parcels.in_depot"]})
 SLOW = "SELECT count(*), pg_sleep(0.12) FROM parcels WHERE size <> 'secret-size' /* secret-comment */"
-
-
-@pytest.fixture(scope="module", params=sorted(majors()))
-def busy_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
-    """A server of each major version here, with statistics of statements."""
-    with started(majors()[request.param]) as server:
-        yield server
-
-
-@pytest.fixture
-def production(busy_server: EmbeddedServer) -> Iterator[Target]:
-    """A database that people use."""
-    name = f"prod_{next(_numbers)}"
-    target = busy_server.create(name)
-    execute(target, SCHEMA)
-    yield target
-    busy_server.drop(name)
 
 
 @pytest.fixture

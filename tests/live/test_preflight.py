@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -28,7 +27,6 @@ from pytest_cutover.target import Target
 from tests.live.servers import majors, standby_of, started
 from tests.project import PLAN, Project
 
-_numbers = itertools.count(1)
 SCHEMA = """
 CREATE TABLE parcels (id int PRIMARY KEY, size text); INSERT INTO parcels VALUES (1, 'secret-size'), (2, 'secret-size');
 CREATE TABLE other (id int); CREATE TABLE parted (id int) PARTITION BY RANGE (id);
@@ -36,24 +34,6 @@ CREATE TABLE part_1 PARTITION OF parted FOR VALUES FROM (0) TO (9);
 """
 CHANGES = Changes.model_validate({"added": ["column:parcels.weight_g"], "rows": {"parted": {}}})
 Ask = Callable[..., Finding]
-
-
-@pytest.fixture(scope="module", params=sorted(majors()))
-def busy_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
-    """A server of each major version here."""
-    with started(majors()[request.param]) as server:
-        yield server
-
-
-@pytest.fixture
-def production(busy_server: EmbeddedServer) -> Iterator[Target]:
-    """A database that people use."""
-    name = f"prod_{next(_numbers)}"
-    target = busy_server.create(name)
-    with target.connect() as connection:
-        connection.execute(SCHEMA.encode())
-    yield target
-    busy_server.drop(name)
 
 
 @pytest.fixture
