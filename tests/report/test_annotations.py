@@ -9,7 +9,7 @@ import pytest
 
 from pytest_cutover.report.annotations import SHOWN, annotate, problem_annotations
 
-from . import samples
+from . import pieces, samples
 
 COMMAND = re.compile(r"::(error|warning) (?:[a-z]+=[^,:\r\n]+,?)+::[^\r\n]*")
 
@@ -18,7 +18,7 @@ def locate(plan: str, id: str) -> tuple[str, int]:
     return f"migrations/{plan}/plan.toml", 7
 
 
-def annotated(result: samples.Result) -> list[str]:
+def annotated(result: pieces.Result) -> list[str]:
     return annotate(result, Path.cwd(), locate)
 
 

@@ -18,7 +18,7 @@ import pytest
 from pytest_cutover.report import page as page_module
 from pytest_cutover.report.page import render_page, write_page
 
-from . import samples
+from . import pieces, samples
 from .reading import Page, page
 
 ALL = {**samples.SAMPLES, "hostile": samples.hostile, "empty": dict}
@@ -169,7 +169,7 @@ def test_a_criterion_without_an_outcome_counts_as_not_checked() -> None:
 
 def test_an_unknown_outcome_is_never_shown_as_passed() -> None:
     result = samples.go()
-    samples.change(result["plans"][0], "no-null-cid", outcome="great")
+    pieces.change(result["plans"][0], "no-null-cid", outcome="great")
 
     shown = page(result)
 
@@ -218,7 +218,7 @@ def test_undeclared_changes_of_the_schema_come_first_and_are_named() -> None:
 
 def test_rows_add_up_and_tables_without_a_change_are_counted() -> None:
     result = samples.go()
-    result["plans"][0]["changes"]["flights"] = samples.rows(1000, 990, added=5, deleted=15, changed=200)
+    result["plans"][0]["changes"]["flights"] = pieces.rows(1000, 990, added=5, deleted=15, changed=200)
 
     shown = page(result).after("Rows of each table")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_cutover.report import page as page_module
 from pytest_cutover.report.page import render_page
 
-from . import samples
+from . import pieces, samples
 from .reading import page
 
 
@@ -47,7 +47,7 @@ def test_one_enormous_value_cannot_bury_the_page() -> None:
     result = samples.no_go()
     plan = result["plans"][0]
     long = "x" * 1_000_000
-    samples.change(plan, "no-null-cid", outcome="failed", message=long, before=long, expected=long, actual=long)
+    pieces.change(plan, "no-null-cid", outcome="failed", message=long, before=long, expected=long, actual=long)
     plan["reason"] = plan["steps"][0]["output"] = plan["steps"][1]["error"] = plan["schema_diff"][0]["detail"] = long
     plan["rollbacks"][0]["differences"] = [long] * 3
 
@@ -62,8 +62,8 @@ def test_a_thousand_columns_are_cut_and_folded() -> None:
     plan = result["plans"][0]
     names = [f"column_{position:04d}" for position in range(1000)]
     wide = {"title": "wide", "columns": names, "rows": [["v"] * 1000], "total": 1, "keys": ["column_0999"]}
-    samples.change(plan, "cid-of-the-flight-in-its-window", evidence=[wide])
-    plan["changes"] = {"wide": samples.rows(5, 5, changed=5, columns=dict.fromkeys(names, 5))}
+    pieces.change(plan, "cid-of-the-flight-in-its-window", evidence=[wide])
+    plan["changes"] = {"wide": pieces.rows(5, 5, changed=5, columns=dict.fromkeys(names, 5))}
     plan["schema_diff"] = [
         {"change": "added", "object": f"column:wide.{name}", "detail": "", "declared": True} for name in names
     ]

@@ -8,11 +8,11 @@ import pytest
 
 from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline, waits
 
-from . import samples
+from . import pieces
 
 
 def test_bars_follow_one_another() -> None:
-    found = bars(samples.stages(2.0, 0.5, 1.0))
+    found = bars(pieces.stages(2.0, 0.5, 1.0))
 
     assert [(bar.label, bar.start) for bar in found][:4] == [
         ("restore", 0.0), ("baseline", 2.0), ("migrate", 2.5), ("verify", 3.5),
@@ -68,13 +68,13 @@ def test_few_rows_among_many_can_be_seen() -> None:
 
 
 def test_waits_stand_where_they_happened_below_the_migration() -> None:
-    told = [samples.wait("read", 0.0, 0.0), samples.wait("write", 0.9, 0.1) | {"tries": 0}]
+    told = [pieces.wait("read", 0.0, 0.0), pieces.wait("write", 0.9, 0.1) | {"tries": 0}]
 
     found = waits(told, [{"seconds": 1.5}, {"seconds": 0.5}])
 
     assert [(bar.label, bar.start, bar.words) for bar in found] == [
         ("the migration", 0.0, "2.00 s"),
-        (f"{samples.TABLE}: readers", 0.0, "0 ms"),
-        (f"{samples.TABLE}: writers", 0.1, "not measured"),
+        (f"{pieces.TABLE}: readers", 0.0, "0 ms"),
+        (f"{pieces.TABLE}: writers", 0.1, "not measured"),
     ]
     assert waits([], [{"seconds": 1.5}]) == []
