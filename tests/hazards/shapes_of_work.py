@@ -123,6 +123,32 @@ WAITING = {
         "RESET lock_timeout; SELECT f();",
     ),
     "no_wait": Shape(FLIGHTS, f"RESET lock_timeout; BEGIN; LOCK TABLE flights NOWAIT; {_ADD} COMMIT;"),
+    "truncated_ahead_of_ddl": Shape(
+        FLIGHTS.replace("flights", "t_ahead"),
+        "RESET lock_timeout; TRUNCATE t_ahead; CREATE TABLE n (id int);",
+        ("no-lock-timeout ~.t_ahead",),
+    ),
+    "truncated_behind_ddl": Shape(
+        FLIGHTS.replace("flights", "t_behind"),
+        "RESET lock_timeout; CREATE TABLE n (id int); TRUNCATE t_behind;",
+        ("no-lock-timeout ~.t_behind",),
+    ),
+    "truncated_with_a_limit_to_come": Shape(
+        FLIGHTS.replace("flights", "t_early"),
+        "RESET lock_timeout; TRUNCATE t_early; SET lock_timeout = '1s'; CREATE TABLE n (id int);",
+    ),
+    "truncated_within_the_limit": Shape(
+        FLIGHTS.replace("flights", "t_limit"), "CREATE TABLE n (id int); TRUNCATE t_limit; CREATE TABLE o (id int);"
+    ),
+    "truncated_without_a_wait": Shape(
+        FLIGHTS.replace("flights", "t_now"),
+        "RESET lock_timeout; BEGIN; LOCK TABLE t_now NOWAIT; TRUNCATE t_now; CREATE TABLE n (id int); COMMIT;",
+    ),
+    "locked_ahead_of_ddl": Shape(
+        FLIGHTS.replace("flights", "t_locked"),
+        "RESET lock_timeout; BEGIN; LOCK TABLE t_locked IN SHARE MODE; CREATE TABLE n (id int); COMMIT;",
+        ("no-lock-timeout ~.t_locked",),
+    ),
     "partition_of_it": Shape(
         PARTITIONS, "RESET lock_timeout; CREATE TABLE flights_3 PARTITION OF flights FOR VALUES FROM (200) TO (300);", _WAITS
     ),

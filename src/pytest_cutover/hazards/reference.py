@@ -38,7 +38,8 @@ more than an owner, as Supabase's `postgres` (BYPASSRLS, CREATEROLE, member of t
 How long a table may be locked is a criterion of its own: [`locks`](kinds.md#locks).
 
 What runs inside of a function is seen by its DDL, its locks, and what pg_stat_statements counts of it; where the server has
-no such library, a note beside the verdict says so. A server that was given (`--sandbox=URL`) is not traced: there, only those marked
+no such library, a note beside the verdict says so. Which timeout a TRUNCATE, LOCK TABLE, VACUUM FULL, CLUSTER or, before PostgreSQL 17,
+REINDEX had is known only next to other DDL of its session. A server that was given (`--sandbox=URL`) is not traced: there, only those marked
 with * are looked for.
 
 This page is written from the hazards' own data (`make docs`); the same examples are run as tests.

@@ -48,6 +48,11 @@ class NoLockTimeout(Hazard):
                 mode = spelled(max(modes, key=STRONG.index))
                 if table is not None and table.table is None and at_least(mode, "SHARE"):
                     yield table.name, f"{command} waits for {mode} on {table.name} without a lock_timeout", table.name
+        for transaction in scene.trace.transactions:
+            for wait in transaction.waits:
+                if wait.lock_timeout == "0":
+                    message = f"{wait.by} waits for {wait.mode} on {wait.table} without a lock_timeout"
+                    yield wait.table, message, wait.table
 
 
 class WorkAfterExclusive(Hazard):

@@ -49,8 +49,33 @@ def cascaded_locks(names: Iterable[str], relations: Mapping[int, Relation]) -> I
         yield from ((oid, _ACCESS_EXCLUSIVE) for oid in _tables(relations, name, ""))
 
 
+def waited_locks(text: str, relations: Mapping[int, Relation]) -> Iterator[tuple[int, str]]:
+    """Those of `explicit_locks` that keep others out, are waited for, and name one table without doubt."""
+    if _WORDS.search(text) is None:
+        return
+    try:
+        parsed = postgast.parse(text)
+    except postgast.PgQueryError:
+        return
+    for raw in parsed.stmts:
+        kind = raw.stmt.WhichOneof("node")
+        statement = getattr(raw.stmt, kind)
+        if (kind == "lock_stmt" and statement.nowait) or (
+            kind == "vacuum_stmt" and _has(statement.options, "skip_locked")
+        ):
+            continue
+        for name, schema, mode in _taken(kind, statement):
+            tables = _tables(relations, name, schema)
+            if len(tables) == 1 and mode != _UPDATE_EXCLUSIVE:
+                yield tables.pop(), mode
+
+
+def _has(options: Iterable[Any], name: str) -> bool:
+    return any(option.def_elem.defname == name for option in options)
+
+
 def _is_concurrent(reindex: Any) -> bool:
-    return any(option.def_elem.defname == "concurrently" for option in reindex.params)
+    return _has(reindex.params, "concurrently")
 
 
 def _taken(kind: str, statement: Any) -> Iterator[tuple[str, str, str]]:
@@ -63,7 +88,7 @@ def _taken(kind: str, statement: Any) -> Iterator[tuple[str, str, str]]:
             if statement.mode > _WEAK_MODES:
                 yield each.range_var.relname, each.range_var.schemaname, STRONG[statement.mode - _WEAK_MODES - 1]
     elif kind == "vacuum_stmt":
-        full = statement.is_vacuumcmd and any(option.def_elem.defname == "full" for option in statement.options)
+        full = statement.is_vacuumcmd and _has(statement.options, "full")
         for each in statement.rels:
             relation = each.vacuum_relation.relation
             yield relation.relname, relation.schemaname, _ACCESS_EXCLUSIVE if full else _UPDATE_EXCLUSIVE

@@ -134,6 +134,19 @@ class Executed:
 
 
 @dataclass
+class Wait:
+    """A lock that a statement without event triggers would wait for, SHARE or stronger.
+
+    `lock_timeout` is what the session's DDL just ahead or behind of it saw, None where nothing tells.
+    """
+
+    table: str
+    mode: str
+    by: str
+    lock_timeout: str | None
+
+
+@dataclass
 class Transaction:
     """One transaction, or a command that makes its own as CREATE INDEX CONCURRENTLY does."""
 
@@ -144,6 +157,7 @@ class Transaction:
     commands: list[Command] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

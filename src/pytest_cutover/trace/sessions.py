@@ -7,15 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_cutover.trace.explicit import explicit_locks
+from pytest_cutover.trace.explicit import explicit_locks, waited_locks
 from pytest_cutover.trace.log import Line
-from pytest_cutover.trace.model import Command, Held, Relation, Statement, Transaction, spelled
+from pytest_cutover.trace.model import Command, Held, Relation, Statement, Transaction, Wait, spelled
 
 _ENDS = re.compile(r"\s*(COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!.*\bTO\b)", re.IGNORECASE | re.DOTALL)
 _SAVES = re.compile(
     r"\s*(SAVEPOINT|ROLLBACK(?:\s+WORK|\s+TRANSACTION)?\s+TO(?:\s+SAVEPOINT)?)\s+(\"[^\"]+\"|\w+)\s*;?\s*$",
     re.IGNORECASE,
 )
+_SETTINGS = re.compile(
+    r"\b(lock_timeout|set_config|RESET|DISCARD|COMMIT|END|ROLLBACK|ABORT|PREPARE|DO|CALL)\b", re.IGNORECASE
+)
+"""What may change lock_timeout, or give it back."""
 _CASCADED = re.compile(r'truncate cascades to table "(.+)"')
 _WORK = (
     "rewriting table",
@@ -55,6 +59,8 @@ class Sessions:
         self._open: dict[int, _Open] = {}
         self._running: dict[int, list[Command]] = {}
         self._truncated: dict[int, list[str]] = {}
+        self._limits: dict[int, str] = {}
+        self._waits: dict[int, list[Wait]] = {}
 
     def follow(self, lines: Iterable[Line]) -> list[Transaction]:
         """The transactions in the order in which they ended."""
@@ -82,6 +88,9 @@ class Sessions:
         opened = self._of(line, line.at)
         running = self._running.setdefault(line.pid, [])
         name, detail = event["event"], event["detail"] or []
+        limit = self._limits[line.pid] = str(event["lock_timeout"])
+        for wait in self._waits.pop(line.pid, ()):
+            wait.lock_timeout = limit if wait.lock_timeout in (None, limit) else None
         if name == "ddl_command_start":
             command = Command(
                 str(event["tag"]), line.at, 0.0, str(event["lock_timeout"]), str(event["statement_timeout"]),
@@ -167,12 +176,25 @@ class Sessions:
         for command in self._running.pop(line.pid, ()):
             self._fail(opened, command)
         self._save(opened, line)
+        self._wait(opened, line)
         for oid, mode in explicit_locks(line.text, cascaded, self._relations):
             if (oid, mode) not in opened.since:
                 opened.since[oid, mode] = began
                 opened.by[oid, mode] = _verb(line.text)
         if over:
             self._close(line.pid, line.at)
+
+    def _wait(self, opened: _Open, line: Line) -> None:
+        """Notes what the statement waits for, and that a later one may wait otherwise."""
+        if _SETTINGS.search(line.text) is not None:
+            self._limits.pop(line.pid, None)
+            self._waits.pop(line.pid, None)
+        held = {oid for oid, _ in opened.since}
+        for oid, mode in waited_locks(line.text, self._relations):
+            if oid not in held:
+                wait = Wait(self._relations[oid].name, spelled(mode), _verb(line.text), self._limits.get(line.pid))
+                opened.transaction.waits.append(wait)
+                self._waits.setdefault(line.pid, []).append(wait)
 
     def _save(self, opened: _Open, line: Line) -> None:
         """A ROLLBACK TO SAVEPOINT gives back what was taken since, also where no event follows that could tell."""
