@@ -20,8 +20,9 @@ from pytest_cutover.sandbox import Server
 from pytest_cutover.sandbox.binaries import find_binaries
 from pytest_cutover.target import Target
 from pytest_cutover.trace import Held, Recording, Trace
+from tests.live.servers import majors
 
-MAJORS = sorted({binaries.major for binaries in find_binaries()})
+MAJORS = sorted(majors()) or [max(binaries.major for binaries in find_binaries())]
 RUNNERS = ("sql", "command")
 
 _numbers = itertools.count(1)
