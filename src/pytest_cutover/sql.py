@@ -181,13 +181,18 @@ def _parse(text: str) -> Any:
 
 
 def _statements(parsed: Any, text: str) -> list[tuple[Any, Statement]]:
-    raw = text.encode()
+    nodes = [postgast.unwrap_node(each.stmt) for each in parsed.stmts]
+    pieces = pieces_of(parsed, text.encode())
+    return [(node, Statement(piece, type(node).__name__)) for node, (piece, _) in zip(nodes, pieces, strict=True)]
+
+
+def pieces_of(parsed: Any, raw: bytes) -> list[tuple[str, int]]:
+    """Each statement that the parser found in the text: itself without the semicolon, and its first byte."""
     found = []
     for each in parsed.stmts:
         end = each.stmt_location + each.stmt_len if each.stmt_len else len(raw)
-        node = postgast.unwrap_node(each.stmt)
-        piece = raw[each.stmt_location : end].decode().strip()
-        found.append((node, Statement(piece, type(node).__name__)))
+        piece = raw[each.stmt_location : end]
+        found.append((piece.decode().strip(), each.stmt_location + len(piece) - len(piece.lstrip())))
     return found
 
 

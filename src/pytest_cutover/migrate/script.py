@@ -12,6 +12,7 @@ import psycopg
 
 from pytest_cutover.errors import CutoverError
 from pytest_cutover.migrate.result import StepError
+from pytest_cutover.sql import pieces_of
 
 _SUMMARY_LENGTH = 100
 _COPY_DATA = re.compile(r"\s*COPY\b.*\bFROM\s+STDIN\b", re.IGNORECASE)
@@ -92,10 +93,4 @@ def parse_script(text: str, file: str) -> list[Statement]:
             )
         raise ScriptError(StepError(message, "42601", file, line, shown or None)) from error
     raw = text.encode()
-    statements = []
-    for each in parsed.stmts:
-        end = each.stmt_location + each.stmt_len if each.stmt_len else len(raw)
-        piece = raw[each.stmt_location : end]
-        start = each.stmt_location + len(piece) - len(piece.lstrip())
-        statements.append(Statement(piece.decode().strip(), raw.count(b"\n", 0, start) + 1, file))
-    return statements
+    return [Statement(piece, raw.count(b"\n", 0, start) + 1, file) for piece, start in pieces_of(parsed, raw)]
