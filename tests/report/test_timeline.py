@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_cutover.report.timeline import Bar, bars, ledger_bar, timeline, waits
+from pytest_cutover.report.timeline import Bar, bars, closed_rows, ledger_bar, timeline, waits
 
 from . import pieces
 
@@ -78,3 +78,14 @@ def test_waits_stand_where_they_happened_below_the_migration() -> None:
         (f"{pieces.TABLE}: writers", 0.1, "not measured"),
     ]
     assert waits([], [{"seconds": 1.5}]) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (None, ""), (0.0, ""), (0.001, "1% of the rows at once"), (0.984, "98% of the rows at once"),
+        (1.0, "100% of the rows at once"), (float("nan"), ""), (7.0, ""), ("most", ""),
+    ],
+)  # fmt: skip
+def test_how_many_rows_were_closed_at_once_is_told_where_any_was(share: object, words: str) -> None:
+    assert closed_rows({"share": share}) == words

@@ -84,5 +84,9 @@ class Client(ABC):
         while True:
             self._look(connection)
             self.ready.set()
-            if self.stopping.wait(INTERVAL_S):
+            if self.stopping.wait(self._rest()):
                 return
+
+    def _rest(self) -> float:
+        """Seconds until it asks again."""
+        return INTERVAL_S

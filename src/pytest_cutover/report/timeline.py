@@ -78,7 +78,8 @@ def waits(parts: Sequence[Json], steps: Sequence[Json]) -> list[Bar]:
 def closed_rows(part: Json) -> str:
     """`98% of the rows at once`: how many of the rows that were looked at were closed together, empty where none was."""
     share = number(part, "share")
-    return f"{max(round(100 * share), 1)}% of the rows at once" if share else ""
+    # A share that is none, as in a result that somebody wrote by hand, is not told.
+    return f"{max(round(100 * share), 1)}% of the rows at once" if share is not None and 0 < share <= 1 else ""
 
 
 def timeline(rows: Sequence[Bar], label: str) -> Markup:
