@@ -57,7 +57,7 @@ class OnlyDeclaredChanges(Kind):
         violations = [(each.object, _told(each)) for each in undeclared] + missing + [("rows", text) for text in rows]
         expected = "the declared changes and no other"
         if not violations:
-            count = len(found.all)
+            count = sum(not each.goes_with for each in found.all)
             return Finding(
                 True, f"{count} differences of the schema, all declared; {_rows(after)}", expected=expected,
                 actual=expected,
