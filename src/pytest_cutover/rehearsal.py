@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import datetime, timezone
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,7 @@ from pytest_cutover.interrupt.model import Interrupted
 from pytest_cutover.interrupt.run import interrupt
 from pytest_cutover.ledger import Ledger, read_ledger
 from pytest_cutover.migrate import StepsRun
-from pytest_cutover.ordinary.model import Ordinary
-from pytest_cutover.ordinary.run import AsOwner, ran_as_ordinary
+from pytest_cutover.ordinary.run import as_owner
 from pytest_cutover.plan.load import backup_path
 from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.sandbox import Server
@@ -66,7 +65,6 @@ class Rehearsal:
         self._copies = Copies(plan, self.engine)
         self.books: Ledger | None = None
         self._interrupted: Interrupted | None = None
-        self._ordinary: Ordinary | None = None
 
     @property
     def changed(self) -> int:
@@ -190,22 +188,12 @@ class Rehearsal:
     def hazards(self) -> Hazards:
         """What in the migration hurts a busy database."""
         if self.found_hazards is None:
-            scene = Scene(self.before(), self.after(), self.recording, self.plan.file.migrate.role, self.ordinary)
+            after, backup, role = self.after(), self.backup, self.plan.file.migrate.role
+            owner = partial(as_owner, self.plan, self.engine, self._restores, self.server, backup, after, self.stages)
+            scene = Scene(self.before(), after, self.recording, role, cache(owner))
             self.found_hazards = find_all(scene) if self.engine.has_hazards else Hazards()
             self.stages.changed += 1
         return self.found_hazards
-
-    def ordinary(self) -> Ordinary:
-        """What an ordinary owner of the database, as production's account is one, does not get of the migration."""
-        plan, after, run, facts = self.plan, self.after(), self.migrated(), self.restored().facts
-        self._ordinary = self._ordinary or ran_as_ordinary(self.server, plan.file.migrate.role)
-        if self._ordinary is None:
-            with self.stages.run("owner"):
-                steps, backup, say = plan.file.migrate.steps, self._backup_path, partial(self._say, "owner")
-                place = partial(self._restores.place, plan, self.engine, facts, say)
-                owner = AsOwner(steps, plan.folder, self.engine, backup, place, facts.platform, after, say)
-                self._ordinary = owner.run(roles_differ=run.roles_differ)
-        return self._ordinary
 
     def ledger(self) -> Ledger:
         """What the migration did to the rows of every table."""

@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
 
+from pytest_cutover.copies import Restores
 from pytest_cutover.database import Database
 from pytest_cutover.engine import Engine, PostgreSQL
 from pytest_cutover.errors import NotChecked
@@ -21,10 +23,11 @@ from pytest_cutover.ordinary.comparing import are_alike, compare
 from pytest_cutover.ordinary.model import Ordinary, Refusal, Refused
 from pytest_cutover.ordinary.refusals import INSUFFICIENT_PRIVILEGE, Elevating, logged
 from pytest_cutover.ordinary.role import OrdinaryRole
-from pytest_cutover.plan.model import Step
+from pytest_cutover.plan.model import Plan, Step
 from pytest_cutover.postgresql import PostgresDatabase
 from pytest_cutover.sandbox import Server
 from pytest_cutover.sandbox.given import GivenServer
+from pytest_cutover.stages import BackupState, Stages
 from pytest_cutover.target import Target
 
 PREFIX = "pytest_cutover_owner_"
@@ -34,6 +37,26 @@ _OWNER = "the ordinary owner"
 _STOPPED = "; the run stopped there, and what comes behind it is not known"
 
 _numbers = itertools.count(1)
+
+
+def as_owner(
+    plan: Plan, engine: Engine, restores: Restores, server: Server | None, backup: BackupState | None, after: Database,
+    stages: Stages,
+) -> Ordinary:  # fmt: skip
+    """What an ordinary owner of the database, as production's account is one, does not get of the migration.
+
+    Raises:
+        NotChecked: it cannot be had, and why.
+    """
+    assert backup is not None
+    known, facts = ran_as_ordinary(server, plan.file.migrate.role), backup.facts
+    if known is None:
+        with stages.run("owner"):
+            steps, say = plan.file.migrate.steps, partial(stages.progress, "owner")
+            place = partial(restores.place, plan, engine, facts, say)
+            owner = AsOwner(steps, plan.folder, engine, facts.path, place, facts.platform, after, say)
+            known = owner.run(roles_differ=after.run is not None and after.run.roles_differ)
+    return known
 
 
 def ran_as_ordinary(server: Server | None, role: str | None) -> Ordinary | None:
