@@ -286,7 +286,7 @@ def _plain_folder(path: Path) -> Path:
 def given() -> Iterator[Server]:
     """A server of this module's own."""
     sandboxes = Sandboxes()
-    yield sandboxes.server()
+    yield sandboxes.server(production=17)
     sandboxes.close()
 
 
