@@ -123,7 +123,7 @@ def test_a_server_that_is_killed_in_the_middle_is_incomplete(live: Live) -> None
     add(live, WAITING.format(budget="40s"))
     sandboxes = Sandboxes()
     try:
-        server = sandboxes.server()
+        server = sandboxes.server(production=17)
         assert isinstance(server, EmbeddedServer)
         target = server.create("production")
         with target.connect() as connection:

@@ -124,7 +124,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         # What the server is told on its command line, as the prefix of its log, no ALTER SYSTEM can change.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(embedded, "DISPOSABLE_SETTINGS", embedded.DISPOSABLE_SETTINGS | LOGGING)
-            server = sandboxes.server()
+            server = sandboxes.server(production=17)
         assert isinstance(server, EmbeddedServer)
         if server.facts.major < 17:
             pytest.skip(

@@ -266,7 +266,7 @@ def test_a_migration_that_goes_through_only_once_is_not_judged(server: Server, t
 def test_a_server_that_fails_is_no_finding(tmp_path: Path) -> None:
     sandboxes = Sandboxes()
     try:
-        server = sandboxes.server()
+        server = sandboxes.server(production=17)
         with migrated(server, tmp_path, BEFORE, "DROP TABLE given;") as done:
             done.before.close()
             with server.maintenance.connect() as connection:

@@ -30,7 +30,7 @@ time.sleep(600)
 def own_server() -> Iterator[Server]:
     """A server of this module's own: what is on it is compared as a whole."""
     sandboxes = Sandboxes()
-    yield sandboxes.server()
+    yield sandboxes.server(production=17)
     sandboxes.close()
 
 
@@ -237,7 +237,7 @@ def test_the_password_may_come_from_the_environment(
 
 def test_closing_drops_what_was_made(given: Target) -> None:
     sandboxes = Sandboxes(given.url)
-    server = sandboxes.server()
+    server = sandboxes.server(production=17)
     made = server.create("made").database
     assert made in _databases(given)
 

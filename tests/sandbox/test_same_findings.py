@@ -158,7 +158,7 @@ def test_a_container_of_each_version_finds_the_same(
 def given() -> Iterator[Server]:
     """A server to give."""
     sandboxes = Sandboxes()
-    yield sandboxes.server()
+    yield sandboxes.server(production=17)
     sandboxes.close()
 
 
