@@ -36,6 +36,19 @@ def test_what_only_a_rehearsal_can_do_is_left_out(migrated: Live) -> None:
     assert not {"takes-a-parcel", "applies", "idempotent", "restores_baseline:manual"} & set(migrated.outcomes)
 
 
+def test_a_plan_that_changed_since_its_rehearsal_is_said(migrated: Live) -> None:
+    """A criterion that only a rehearsal can prove is new, and nobody has proved it."""
+    plan = migrated.project.root / "migrations/first/plan.toml"
+    new = '[[criteria]]\nid = "takes-none"\nkind = "rejects"\nsql = "INSERT INTO parcels DEFAULT VALUES"\nsqlstate = "23502"\n'
+    assert migrated.run("--db-url=production") == 0, migrated.project.output
+    assert "The plan is not what it was" not in str(migrated.project.result["plans"][0]["notes"])
+
+    plan.write_text(plan.read_text() + new)
+    migrated.run("--db-url=production")
+
+    assert "The plan is not what it was in the rehearsal of" in str(migrated.project.result["plans"][0]["notes"])
+
+
 def test_the_phase_before_saves_a_baseline_without_row_values(live: Live) -> None:
     """Ahead of the migration the schema must be the rehearsed one; its state is kept in a file."""
     assert live.run("--db-url=production", "--phase=before") == 0, live.project.output

@@ -85,6 +85,11 @@ def _notes(run: LiveRun) -> list[str]:
     known = run.rehearsals.get(run.plan.name)
     if known is not None and known["verdict"] != "GO":
         notes.append(f"The rehearsal of {known['started']} was {known['verdict']}.")
+    if known is not None and known.get("plan") not in (None, run.plan.plan_sha256):
+        notes.append(
+            f"The plan is not what it was in the rehearsal of {known['started']}: what only a rehearsal proves (statements accepted and "
+            "rejected, a second run, ways back) was proved for the plan of then. Rehearse it again."
+        )
     production = known["server_version"].split(".")[0] if known is not None else ""
     live = run.session.server_version.split(".")[0] if run.session is not None else ""
     if production and live and production != live:
