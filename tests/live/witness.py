@@ -106,6 +106,9 @@ def _in_session(statement: str) -> str:
         if within is not None and 0 < int(within[1]) <= SNAPSHOT_S * 1000:
             return ""
         return "" if statement == "SET LOCAL enable_seqscan = off" else "sets something else"
+    if statement == "SELECT pg_catalog.set_config('search_path', $1, false)":
+        # What a name without a schema means in our own session.
+        return ""
     if re.search(r"set_config\([^()]*,\s*false\s*\)", statement):
         return "sets something for the whole session"
     writes = {type(each).__name__ for _, each in postgast.walk(parsed)} & {
