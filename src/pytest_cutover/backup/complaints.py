@@ -52,6 +52,11 @@ def judge(status: int, complaints: str, what: str, server: Server) -> tuple[str,
             "Its rows refer to rows that it does not hold. Take it again of the whole database; or, where they are in a"
             " schema left out on purpose (auth.users, say), fill that table with a prelude file behind the ready-made one."
         )
+    if 'unrecognized parameter "pg_attver"' in complaints:
+        remedy = (
+            "It was taken by a pg_dump that is older than its server: the minor releases of November 2026 keep a counter of their own "
+            "among a column's options, and an older pg_dump writes it down. Take it again with the pg_dump of the server's own release."
+        )
     if "encoding" in complaints:
         remedy = "Was the file recoded on its way? Take it again with `pg_dump --file=NAME`, and copy it as binary."
     if extension:
