@@ -49,6 +49,9 @@ class Client(ABC):
     def _look(self, connection: psycopg.Connection) -> None:
         """Asks once."""
 
+    def _look_back(self, connection: psycopg.Connection) -> None:
+        """Asks once more where what it met last was not over: the migration is."""
+
     def end(self) -> None:
         """Ends it; a wait for what nobody gives back, as the locks of a prepared transaction, is ended, too."""
         if self.thread.ident is None:
@@ -85,6 +88,7 @@ class Client(ABC):
             self._look(connection)
             self.ready.set()
             if self.stopping.wait(self._rest()):
+                self._look_back(connection)
                 return
 
     def _rest(self) -> float:

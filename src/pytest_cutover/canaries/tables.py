@@ -66,6 +66,10 @@ class TableClient(Client):
         else:
             self._end()
 
+    def _look_back(self, connection: psycopg.Connection) -> None:
+        if self._refusal is not None:
+            self._look(connection)
+
     def _wait(self, connection: psycopg.Connection) -> None:
         refusal, began = self._begin(), time.perf_counter()
         self._keep(refusal)
