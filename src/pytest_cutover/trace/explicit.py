@@ -28,15 +28,7 @@ def explicit_locks(
     name, since the search path is not known. VACUUM and ANALYZE of a whole database are left out: they lock one table at
     a time.
     """
-    if _WORDS.search(text) is None:
-        return
-    try:
-        parsed = postgast.parse(text)
-    except postgast.PgQueryError:
-        return
-    for raw in parsed.stmts:
-        kind = raw.stmt.WhichOneof("node")
-        statement = getattr(raw.stmt, kind)
+    for kind, statement in _statements(text):
         for name, schema, mode in _taken(kind, statement):
             yield from ((oid, mode) for oid in _tables(relations, name, schema))
         if kind == "truncate_stmt":
@@ -51,15 +43,7 @@ def cascaded_locks(names: Iterable[str], relations: Mapping[int, Relation]) -> I
 
 def waited_locks(text: str, relations: Mapping[int, Relation]) -> Iterator[tuple[int, str]]:
     """Those of `explicit_locks` that keep others out, are waited for, and name one table without doubt."""
-    if _WORDS.search(text) is None:
-        return
-    try:
-        parsed = postgast.parse(text)
-    except postgast.PgQueryError:
-        return
-    for raw in parsed.stmts:
-        kind = raw.stmt.WhichOneof("node")
-        statement = getattr(raw.stmt, kind)
+    for kind, statement in _statements(text):
         if (kind == "lock_stmt" and statement.nowait) or (
             kind == "vacuum_stmt" and _has(statement.options, "skip_locked")
         ):
@@ -68,6 +52,19 @@ def waited_locks(text: str, relations: Mapping[int, Relation]) -> Iterator[tuple
             tables = _tables(relations, name, schema)
             if len(tables) == 1 and mode != _UPDATE_EXCLUSIVE:
                 yield tables.pop(), mode
+
+
+def _statements(text: str) -> Iterator[tuple[str, Any]]:
+    """Kind and tree of each statement in a text with one of the words; none of a text that cannot be parsed."""
+    if _WORDS.search(text) is None:
+        return
+    try:
+        parsed = postgast.parse(text)
+    except postgast.PgQueryError:
+        return
+    for raw in parsed.stmts:
+        kind = raw.stmt.WhichOneof("node")
+        yield kind, getattr(raw.stmt, kind)
 
 
 def _has(options: Iterable[Any], name: str) -> bool:
